@@ -1,0 +1,1 @@
+"""What crosspoints are, and the real ones: roles, drivers, limits, the wire. Imports no driver."""

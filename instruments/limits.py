@@ -1,0 +1,57 @@
+"""Limits of a station: checked before a byte is sent; nothing is clamped, what is beyond is refused."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from instruments.crosspoints import Pulse
+from instruments.errors import LimitError
+from instruments.units import Amperes, Seconds, Volts, text
+
+
+class Limits(BaseModel):
+    """What may be done to the devices of a station. Every field is asked of the user: there is no safe default."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    pulse_voltage: Volts = Field(gt=0, description="largest magnitude of a pulse, either sign")
+    pulse_width: Seconds = Field(gt=0, description="longest pulse")
+    read_voltage: Volts = Field(gt=0, description="largest magnitude of a read or bias voltage, either sign")
+    current: Amperes = Field(gt=0, description="largest compliance current of the source-measure unit")
+    pulses_per_crosspoint: int = Field(
+        gt=0, description="endurance budget: pulses a crosspoint may ever see in a run"
+    )
+
+    def check_pulse(self, pulse: Pulse) -> None:
+        """Raise `LimitError` unless `pulse` is within the limits."""
+        if abs(pulse.voltage) > self.pulse_voltage:
+            raise LimitError(
+                f"a pulse of {text(pulse.voltage, 'V')} is beyond the limit of ±{text(self.pulse_voltage, 'V')} "
+                "(limits.pulse_voltage); lower the pulse, or raise the limit if the device allows it"
+            )
+        if pulse.width > self.pulse_width:
+            raise LimitError(
+                f"a pulse width of {text(pulse.width, 's')} is beyond the limit of {text(self.pulse_width, 's')} "
+                "(limits.pulse_width); shorten the pulse, or raise the limit if the device allows it"
+            )
+
+    def check_bias(self, voltage: float, current: float) -> None:
+        """Raise `LimitError` unless a bias of `voltage` [V] with a compliance of `current` [A] is within the limits."""
+        if not abs(voltage) <= self.read_voltage:
+            raise LimitError(
+                f"a bias of {text(voltage, 'V')} is beyond the limit of ±{text(self.read_voltage, 'V')} "
+                "(limits.read_voltage); lower it, or raise the limit if the device allows it"
+            )
+        if not 0 < current <= self.current:
+            raise LimitError(
+                f"a compliance of {text(current, 'A')} is beyond the limit of {text(self.current, 'A')} "
+                "(limits.current); lower it, or raise the limit if the device allows it"
+            )
+
+    def check_budget(self, spent: int, more: int, crosspoint: str) -> None:
+        """Raise `LimitError` if `more` pulses after the `spent` ones would pass the endurance budget of a crosspoint."""
+        if spent + more > self.pulses_per_crosspoint:
+            raise LimitError(
+                f"{more} more pulses on {crosspoint} after {spent} would pass its budget of {self.pulses_per_crosspoint} "
+                "(limits.pulses_per_crosspoint); ask for fewer pulses, or raise the budget if the device allows it"
+            )

@@ -1,0 +1,143 @@
+"""Roles: what a bench asks of an instrument. Limits are checked here, once, before a driver sends a byte.
+
+Public methods check and then call the driver's underscored ones; a driver implements only those, so that no driver
+can forget the limits. `off` is write-only: it must work when an instrument no longer answers.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from instruments.crosspoints import Pulse, Status
+from instruments.errors import InputError, LimitError
+from instruments.limits import Limits
+from instruments.units import text
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One measured point of a source-measure unit: voltage [V], current [A], and what is known of it."""
+
+    voltage: float
+    current: float
+    status: Status = Status.OK
+
+
+class InstrumentRole(ABC):
+    """What every instrument of a bench can do, whatever its role."""
+
+    limits: Limits
+
+    @abstractmethod
+    def identity(self) -> str:
+        """Answer of the identity query: manufacturer, model, serial number, firmware; asked once, at opening."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """From whatever state to a known one with outputs off, then verify the error queue."""
+
+    @abstractmethod
+    def off(self) -> None:
+        """Outputs off, relays open. Write-only, no query before it; may raise only what the wire raises."""
+
+    @abstractmethod
+    def check_errors(self) -> None:
+        """Drain the error queue (bounded); `CommandRefused` names every entry."""
+
+    @abstractmethod
+    def is_off(self) -> bool:
+        """Ask the instrument itself whether every output is off (or every relay open)."""
+
+
+class PulseSource(InstrumentRole):
+    """Applies a finite number of voltage pulses. Never left free-running."""
+
+    shortest_width: float  # [s]
+    longest_burst: int  # pulses in one go
+
+    def configure(self, pulse: Pulse) -> None:
+        """Set amplitude and width; the output is left as it was. `LimitError` before a byte is sent."""
+        self.limits.check_pulse(pulse)
+        if pulse.width < self.shortest_width:
+            raise LimitError(
+                f"a pulse width of {text(pulse.width, 's')} is below the shortest of this generator, "
+                f"{text(self.shortest_width, 's')}"
+            )
+        self._configure(pulse)
+
+    def fire(self, count: int) -> float:
+        """Apply `count` of the configured pulses, return when done; gives the time that took [s] on the instrument."""
+        if not 1 <= count:
+            raise InputError(f"a burst of {count} pulses is none; give 1 or more")
+        taken = 0.0
+        while count:
+            burst = min(count, self.longest_burst)
+            taken += self._fire(burst)
+            count -= burst
+        return taken
+
+    @abstractmethod
+    def output_on(self) -> None:
+        """Connect the output, which rests at 0 V until `fire`."""
+
+    @abstractmethod
+    def off(self) -> None:
+        """Output off, write-only."""
+
+    @abstractmethod
+    def _configure(self, pulse: Pulse) -> None: ...
+
+    @abstractmethod
+    def _fire(self, count: int) -> float: ...
+
+
+class SourceMeasureUnit(InstrumentRole):
+    """Sources a voltage under a current compliance and measures both."""
+
+    def configure(self, voltage: float, compliance: float, integration: float) -> None:
+        """Prepare to source `voltage` [V] with `compliance` [A], measuring for `integration` [power line cycles].
+
+        The compliance is set before the level and read back once. `LimitError` before a byte is sent.
+        """
+        self.limits.check_bias(voltage, compliance)
+        self._configure(voltage, compliance, integration)
+
+    @abstractmethod
+    def output_on(self) -> None:
+        """Drive the configured voltage."""
+
+    @abstractmethod
+    def measure(self, count: int = 1) -> list[Measurement]:
+        """`count` measurements at the configured bias; never changes range, level or compliance."""
+
+    @abstractmethod
+    def _configure(self, voltage: float, compliance: float, integration: float) -> None: ...
+
+
+class SwitchMatrix(InstrumentRole):
+    """Connects rows (instruments) with columns (electrodes) by relays named as the instrument names them."""
+
+    @abstractmethod
+    def close(self, channels: Iterable[str]) -> None:
+        """Close exactly these channels and open all others; returns when the relays have settled."""
+
+    @abstractmethod
+    def closed(self) -> frozenset[str]:
+        """Ask the instrument which channels are closed."""
+
+    @abstractmethod
+    def channel(self, slot: int, row: str, column: int) -> str:
+        """Name of a crosspoint relay as this instrument writes it, such as "1A02"."""
+
+
+def every(steps: Iterable[Callable[[], object]]) -> list[Exception]:
+    """Run every step, whatever the others raise; gives what was raised. The heart of an emergency stop."""
+    raised: list[Exception] = []
+    for step in steps:
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001, PERF203 - an emergency stop goes on whatever one instrument does
+            raised.append(error)
+    return raised

@@ -1,0 +1,1 @@
+"""The application: open a station, run something on it, keep and show the result; training."""

@@ -1,0 +1,1 @@
+"""What is done to crosspoints, one measurement a file, and the numbers drawn from it."""

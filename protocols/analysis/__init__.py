@@ -1,0 +1,1 @@
+"""Numbers from points: ΔG±(G), figures of merit."""

@@ -1,0 +1,137 @@
+"""A protocol: frozen settings, and an iterator of points that someone else records."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from instruments.crosspoints import Crosspoints, IntArray, PulsePair, Readings, no_readings
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Points:
+    """Steps of a protocol, done and read: `counts[i]` pulses were applied, then `readings[i]` was taken.
+
+    Attributes
+    ----------
+    phase
+        What the protocol was doing, such as "up" or "random, from below".
+    counts
+        (steps, rows, columns) signed pulse counts since the reading before; 0 where nothing was pulsed.
+    readings
+        of shape (steps, rows, columns).
+    pulses
+        The pair that was applied; None where nothing was pulsed.
+    """
+
+    phase: str
+    counts: IntArray
+    readings: Readings
+    pulses: PulsePair | None = None
+
+
+Steps: TypeAlias = Generator[Points, None, str]
+"""What `Protocol.run` returns: yields points as they are taken, returns in one sentence why it stopped."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """All points of a run in the order they were taken: what analysis works on, live or from an opened run.
+
+    `phases` has shape (n,), `counts` (n, rows, columns), `readings` (n, rows, columns); `unit` is that of conductance.
+    """
+
+    phases: NDArray[np.str_]
+    counts: IntArray
+    readings: Readings
+    unit: str = "S"
+
+    @staticmethod
+    def of(points: Sequence[Points], shape: tuple[int, int], unit: str = "S") -> Series:
+        """The points one after the other."""
+        if not points:
+            return Series(
+                np.empty(0, dtype=np.str_), np.empty((0, *shape), dtype=np.int64), no_readings(shape), unit
+            )
+        phases = np.concatenate([np.full(len(p.readings), p.phase) for p in points])
+        return Series(
+            phases,
+            np.concatenate([p.counts for p in points]),
+            Readings.join([p.readings for p in points]),
+            unit,
+        )
+
+    def __len__(self) -> int:
+        return len(self.phases)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the block."""
+        rows, columns = self.readings.conductance.shape[1:]
+        return rows, columns
+
+    def crosspoint(self, row: int, column: int) -> Series:
+        """The same series of one crosspoint, still of shape (n, 1, 1)."""
+        cut = (slice(None), slice(row, row + 1), slice(column, column + 1))
+        r = self.readings
+        readings = Readings(r.conductance[cut], r.voltage[cut], r.current[cut], r.time[cut], r.status[cut])
+        return Series(self.phases, self.counts[cut], readings, self.unit)
+
+    def where(self, chosen: NDArray[np.bool_]) -> Series:
+        """The points for which `chosen`, shape (n,), holds."""
+        r = self.readings
+        readings = Readings(
+            r.conductance[chosen], r.voltage[chosen], r.current[chosen], r.time[chosen], r.status[chosen]
+        )
+        return Series(self.phases[chosen], self.counts[chosen], readings, self.unit)
+
+
+class Protocol(BaseModel, ABC):
+    """Frozen settings with units and defaults; `run` does it, `analyse` draws numbers from what was recorded.
+
+    A subclass names itself (`name`, as on the command line), says in `title` what it does, declares its settings as
+    pydantic fields (quantities as `instruments.units.Seconds` and the like, each with a `description`), and gives
+    `run` and `analyse`. Randomness comes from the `seed` setting alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: ClassVar[str]
+    title: ClassVar[str]
+
+    @abstractmethod
+    def run(self, crosspoints: Crosspoints) -> Steps:
+        """Do it on a block of any shape: yield `Points` as they are taken, return why it stopped."""
+
+    @abstractmethod
+    def analyse(self, series: Series) -> dict[str, Any]:
+        """Numbers with uncertainties from the series of one crosspoint, JSON-able; of an interrupted run, too."""
+
+    def planned_readings(self, shape: tuple[int, int]) -> int | None:
+        """Steps that `run` will take at most, for the progress bar; None where it cannot be told."""
+        return None
+
+    def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
+        """Figures of one crosspoint for the report."""
+        return []
+
+    def results(self, series: Series) -> dict[str, Any]:
+        """`analyse` of the whole block: its dict for one crosspoint, else {"crosspoints": [...]} with row and column."""
+        rows, columns = series.shape
+        if (rows, columns) == (1, 1):
+            return self.analyse(series)
+        each = [
+            {"row": row, "column": column, **self.analyse(series.crosspoint(row, column))}
+            for row in range(rows)
+            for column in range(columns)
+        ]
+        return {"crosspoints": each}

@@ -1,0 +1,1 @@
+"""Crosspoints that are arithmetic: device models, fits, the virtual bench."""

@@ -1,0 +1,1 @@
+"""The likelihood of a trace under a device model; model choice and rejection."""

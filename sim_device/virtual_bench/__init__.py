@@ -1,0 +1,1 @@
+"""Virtual twins of the instruments around the same device physics; an in-process VISA library."""
