@@ -201,9 +201,7 @@ def counts_for(counts: ArrayLike, shape: tuple[int, int]) -> IntArray:
     try:
         return np.broadcast_to(whole, shape)
     except ValueError:
-        raise InputError(
-            f"pulse counts of shape {given.shape} do not fit crosspoints of shape {shape}"
-        ) from None
+        raise InputError(f"pulse counts of shape {given.shape} do not fit crosspoints of shape {shape}") from None
 
 
 def steps_of(counts: ArrayLike, shape: tuple[int, int]) -> IntArray:
@@ -212,9 +210,7 @@ def steps_of(counts: ArrayLike, shape: tuple[int, int]) -> IntArray:
     if given.ndim == 1:
         given = given[:, np.newaxis, np.newaxis]
     if given.ndim != 3:
-        raise InputError(
-            f"a trace takes counts of shape (steps,) or (steps, rows, columns), not {given.shape}"
-        )
+        raise InputError(f"a trace takes counts of shape (steps,) or (steps, rows, columns), not {given.shape}")
     return counts_for(given, (len(given), *shape))  # type: ignore[arg-type]
 
 

@@ -18,9 +18,7 @@ class Limits(BaseModel):
     pulse_width: Seconds = Field(gt=0, description="longest pulse")
     read_voltage: Volts = Field(gt=0, description="largest magnitude of a read or bias voltage, either sign")
     current: Amperes = Field(gt=0, description="largest compliance current of the source-measure unit")
-    pulses_per_crosspoint: int = Field(
-        gt=0, description="endurance budget: pulses a crosspoint may ever see in a run"
-    )
+    pulses_per_crosspoint: int = Field(gt=0, description="endurance budget: pulses a crosspoint may ever see in a run")
 
     def check_pulse(self, pulse: Pulse) -> None:
         """Raise `LimitError` unless `pulse` is within the limits."""

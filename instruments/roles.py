@@ -69,7 +69,7 @@ class PulseSource(InstrumentRole):
 
     def fire(self, count: int) -> float:
         """Apply `count` of the configured pulses, return when done; gives the time that took [s] on the instrument."""
-        if not 1 <= count:
+        if not count >= 1:
             raise InputError(f"a burst of {count} pulses is none; give 1 or more")
         taken = 0.0
         while count:
@@ -138,6 +138,6 @@ def every(steps: Iterable[Callable[[], object]]) -> list[Exception]:
     for step in steps:
         try:
             step()
-        except Exception as error:  # noqa: BLE001, PERF203 - an emergency stop goes on whatever one instrument does
+        except Exception as error:
             raised.append(error)
     return raised

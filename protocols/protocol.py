@@ -59,9 +59,7 @@ class Series:
     def of(points: Sequence[Points], shape: tuple[int, int], unit: str = "S") -> Series:
         """The points one after the other."""
         if not points:
-            return Series(
-                np.empty(0, dtype=np.str_), np.empty((0, *shape), dtype=np.int64), no_readings(shape), unit
-            )
+            return Series(np.empty(0, dtype=np.str_), np.empty((0, *shape), dtype=np.int64), no_readings(shape), unit)
         phases = np.concatenate([np.full(len(p.readings), p.phase) for p in points])
         return Series(
             phases,
