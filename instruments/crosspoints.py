@@ -111,7 +111,7 @@ class PulseTrains:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where crosspoints come from, as kept in a run: `kind` ("bench", "rehearsal", "simulated", "replay") and details."""
+    """Where crosspoints come from, as kept in a run: `kind` (bench, rehearsal, simulated, replay) and details."""
 
     kind: str
     details: dict[str, Any] = field(default_factory=dict[str, Any])
@@ -144,7 +144,7 @@ class Crosspoints(ABC):
 
     @abstractmethod
     def read(self, repeats: int = 1) -> Readings:
-        """Read every crosspoint `repeats` times: shape (repeats, rows, columns). Never changes a conductance on purpose."""
+        """Read every crosspoint `repeats` times: shape (repeats, rows, columns). Pulses nothing."""
 
     @abstractmethod
     def wait(self, seconds: float) -> None:

@@ -47,9 +47,9 @@ class Limits(BaseModel):
             )
 
     def check_budget(self, spent: int, more: int, crosspoint: str) -> None:
-        """Raise `LimitError` if `more` pulses after the `spent` ones would pass the endurance budget of a crosspoint."""
+        """Raise `LimitError` if `more` pulses after the `spent` ones would pass the budget of a crosspoint."""
         if spent + more > self.pulses_per_crosspoint:
             raise LimitError(
-                f"{more} more pulses on {crosspoint} after {spent} would pass its budget of {self.pulses_per_crosspoint} "
+                f"{more} more pulses on {crosspoint} after {spent} pass its budget of {self.pulses_per_crosspoint} "
                 "(limits.pulses_per_crosspoint); ask for fewer pulses, or raise the budget if the device allows it"
             )

@@ -123,7 +123,7 @@ class Protocol(BaseModel, ABC):
         return []
 
     def results(self, series: Series) -> dict[str, Any]:
-        """`analyse` of the whole block: its dict for one crosspoint, else {"crosspoints": [...]} with row and column."""
+        """`analyse` of a whole block: its dict for one crosspoint, else {"crosspoints": [...]} with row and column."""
         rows, columns = series.shape
         if (rows, columns) == (1, 1):
             return self.analyse(series)
