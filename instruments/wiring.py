@@ -1,9 +1,10 @@
-"""Wiring as data: which instrument sits on which row of the matrix, which electrode on which column, who is driven when.
+"""Wiring as data: which instrument is on which row of the matrix, which electrode on which column, who is driven when.
 
 Three-terminal (ECRAM): the generator drives the gate against the grounded source; the source-measure unit reads the
 channel. While pulsing, the channel is tied to ground; while reading, the gate floats (its relay is open).
-Two-terminal (RRAM): generator and source-measure unit are switched onto the same top electrode, the bottom is grounded.
-Without a matrix the generator stays on the gate and the source-measure unit on the channel of one three-terminal device.
+Two-terminal (RRAM): generator and source-measure unit are switched onto the same top electrode, the bottom is
+grounded. Without a matrix the generator stays on the gate and the source-measure unit on the channel of one
+three-terminal device.
 """
 
 from __future__ import annotations

@@ -1,0 +1,232 @@
+"""Crosspoints on a bench: a pulse source, a source-measure unit and a switch matrix behind the one interface.
+
+Relays move cold: both outputs are off before a relay moves. While a crosspoint is pulsed only the generator drives it,
+while it is read only the source-measure unit does (see `instruments.wiring`). Limits and the pulse budget are checked
+for everything that is asked before the first byte of it is sent.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instruments.clock import Clock
+from instruments.crosspoints import (
+    Crosspoints,
+    FloatArray,
+    Index,
+    IntArray,
+    Origin,
+    Pulse,
+    PulsePair,
+    Readings,
+    Status,
+    counts_for,
+    index_pair,
+)
+from instruments.errors import InputError
+from instruments.limits import Limits
+from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix, every
+from instruments.wiring import Relay, Wiring
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ReadSetting:
+    """How a conductance is read: bias `voltage` [V], `compliance` [A], `integration` [power line cycles]."""
+
+    voltage: float
+    compliance: float
+    integration: float
+
+
+class Bench:
+    """The instruments of one station and what they are doing; every block of its crosspoints shares it.
+
+    Parameters
+    ----------
+    settle
+        [s] between the last pulse on a crosspoint and a reading of it: ECRAM relaxes after a pulse.
+    """
+
+    def __init__(
+        self,
+        generator: PulseSource,
+        smu: SourceMeasureUnit,
+        matrix: SwitchMatrix | None,
+        *,
+        wiring: Wiring,
+        limits: Limits,
+        pulses: PulsePair,
+        reading: ReadSetting,
+        settle: float,
+        clock: Clock,
+        origin: Origin,
+    ) -> None:
+        self.generator = generator
+        self.smu = smu
+        self.matrix = matrix
+        self.wiring = wiring
+        self.limits = limits
+        self.pulses = pulses
+        self.reading = reading
+        self.settle = settle
+        self.clock = clock
+        self.origin = origin
+        self.pulses_applied: dict[str, int] = {}
+        self._last_pulse: dict[str, float] = {}
+        self._forget()
+
+    def _forget(self) -> None:
+        """After outputs went off by `safe`: nothing is known to be configured, driven or connected."""
+        self._pulse_set: Pulse | None = None
+        self._bias_set = False
+        self._generator_on = False
+        self._smu_on = False
+        self._relays: tuple[Relay, ...] | None = None
+
+    # -- pulsing -------------------------------------------------------------------------------------------------
+
+    def check(self, names: NDArray[np.str_], counts: IntArray, pulses: PulsePair) -> None:
+        """Raise `LimitError` unless all of `counts` may be applied; sends nothing."""
+        if np.any(counts > 0):
+            self.limits.check_pulse(pulses.up)
+        if np.any(counts < 0):
+            self.limits.check_pulse(pulses.down)
+        for name, more in zip(names.flat, np.abs(counts).flat, strict=True):
+            if more:
+                self.limits.check_budget(self.pulses_applied.get(str(name), 0), int(more), str(name))
+
+    def pulse(self, name: str, pulse: Pulse, count: int) -> None:
+        """Apply `count` of `pulse` to one crosspoint that `check` has let pass."""
+        self._connect(self.wiring.pulse_relays(name))
+        if self._pulse_set != pulse:
+            self._pulse_set = None
+            self.generator.configure(pulse)
+            self._pulse_set = pulse
+        if not self._generator_on:
+            self._generator_on = True
+            self.generator.output_on()
+        # Counted before they are fired: a pulse whose delivery is unknown has been spent.
+        self.pulses_applied[name] = self.pulses_applied.get(name, 0) + count
+        self.generator.fire(count)
+        self._last_pulse[name] = self.clock.now()
+
+    # -- reading -------------------------------------------------------------------------------------------------
+
+    def measure(self, name: str, repeats: int) -> list[tuple[float, Measurement]]:
+        """`repeats` measurements of one crosspoint, each with its time [s], after the settling time."""
+        self._connect(self.wiring.read_relays(name))
+        if not self._bias_set:
+            self.smu.configure(self.reading.voltage, self.reading.compliance, self.reading.integration)
+            self._bias_set = True
+        remaining = self._last_pulse.get(name, -math.inf) + self.settle - self.clock.now()
+        if remaining > 0:
+            self.clock.wait(remaining)
+        if not self._smu_on:
+            self._smu_on = True
+            self.smu.output_on()
+        measured = self.smu.measure(repeats)
+        now = self.clock.now()
+        return [(now, one) for one in measured]
+
+    # -- switching -----------------------------------------------------------------------------------------------
+
+    def _connect(self, relays: tuple[Relay, ...]) -> None:
+        """Close exactly `relays`, cold."""
+        if self.matrix is None or relays == self._relays:
+            return
+        if self._generator_on:
+            self.generator.off()
+            self._generator_on = False
+        if self._smu_on:
+            self.smu.off()
+            self._smu_on = False
+        self._relays = None
+        matrix = self.matrix
+        matrix.close(matrix.channel(relay.slot, relay.row, relay.column) for relay in relays)
+        self._relays = relays
+
+    def safe(self) -> None:
+        """Generator off, source-measure unit off, relays open: write-only, whatever the others do; never raises."""
+        stops = [self.generator.off, self.smu.off]
+        if self.matrix is not None:
+            stops.append(self.matrix.off)
+        for error in every(stops):
+            log.error("while switching off: %s", error)
+        self._forget()
+
+
+class BenchCrosspoints(Crosspoints):
+    """Named crosspoints of a bench, arranged in rows and columns."""
+
+    def __init__(self, bench: Bench, names: NDArray[np.str_]) -> None:
+        self.bench = bench
+        self.names = names
+        rows, columns = names.shape
+        self.shape = (rows, columns)
+        self.pulses = bench.pulses
+        self.name = str(names[0, 0]) if names.size == 1 else f"{names[0, 0]}..{names[-1, -1]}"
+
+    @property
+    def origin(self) -> Origin:
+        """The bench or its rehearsal, with identities."""
+        return self.bench.origin
+
+    def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
+        """Apply pulses one crosspoint after the other; everything is checked before the first is driven."""
+        pair = pulses or self.pulses
+        each = counts_for(counts, self.shape)
+        self.bench.check(self.names, each, pair)
+        for name, count in zip(self.names.flat, each.flat, strict=True):
+            if count:
+                self.bench.pulse(str(name), pair.up if count > 0 else pair.down, abs(int(count)))
+
+    def read(self, repeats: int = 1) -> Readings:
+        """Read one crosspoint after the other; conductance is measured current over measured voltage."""
+        if repeats < 1:
+            raise InputError(f"{repeats} readings are none; give 1 or more")
+        measured = [self.bench.measure(str(name), repeats) for name in self.names.flat]
+
+        def array(value: Callable[[float, Measurement], float]) -> FloatArray:
+            flat = np.array([[value(at, m) for at, m in one] for one in measured], dtype=np.float64)
+            return np.ascontiguousarray(flat.T.reshape(repeats, *self.shape))
+
+        return Readings(
+            conductance=array(lambda _, m: _conductance(m)),
+            voltage=array(lambda _, m: m.voltage),
+            current=array(lambda _, m: m.current),
+            time=array(lambda at, _: at),
+            status=array(lambda _, m: _status(m)).astype(np.uint8),
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass on the clock of the bench."""
+        self.bench.clock.wait(seconds)
+
+    def safe(self) -> None:
+        """Everything of the bench off, not just these crosspoints."""
+        self.bench.safe()
+
+    def __getitem__(self, index: Index) -> BenchCrosspoints:
+        """A view on the same bench."""
+        names = self.names[index_pair(index)]
+        if not names.size:
+            raise InputError(f"{index} is outside crosspoints of shape {self.shape}")
+        return BenchCrosspoints(self.bench, names)
+
+
+def _conductance(m: Measurement) -> float:
+    """Conductance [S], ``G = I / V``; NaN where there is none."""
+    return math.nan if _status(m) & Status.INVALID else m.current / m.voltage
+
+
+def _status(m: Measurement) -> Status:
+    valid = math.isfinite(m.current) and math.isfinite(m.voltage) and m.voltage != 0
+    return m.status if valid else m.status | Status.INVALID
