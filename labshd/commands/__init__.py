@@ -1,0 +1,1 @@
+"""The subcommands, one a file, imported when used; heavy imports happen inside."""
