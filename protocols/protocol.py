@@ -16,6 +16,9 @@ from instruments.crosspoints import Crosspoints, IntArray, PulsePair, Readings, 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+UNKNOWN_COUNT = int(np.iinfo(np.int64).min)
+"""A count that nobody knows: pulses were applied since the reading before, or it was another day. Starts a segment."""
+
 
 @dataclass(frozen=True)
 class Points:
@@ -26,7 +29,8 @@ class Points:
     phase
         What the protocol was doing, such as "up" or "random, from below".
     counts
-        (steps, rows, columns) signed pulse counts since the reading before; 0 where nothing was pulsed.
+        (steps, rows, columns) signed pulse counts since the reading before; 0 where nothing was pulsed,
+        `UNKNOWN_COUNT` where what happened before is not known (imported data).
     readings
         of shape (steps, rows, columns).
     pulses
@@ -91,6 +95,25 @@ class Series:
             r.conductance[chosen], r.voltage[chosen], r.current[chosen], r.time[chosen], r.status[chosen]
         )
         return Series(self.phases[chosen], self.counts[chosen], readings, self.unit)
+
+
+def segments(series: Series) -> list[slice]:
+    """Stretches of a series within which every count is known; each starts where a count is `UNKNOWN_COUNT`.
+
+    Slices into the n points, in order, that together cover them all; a series of a live run is one segment. A fit
+    takes the state at the start of each segment as unknown.
+    """
+    if not len(series):
+        return []
+    unknown = np.any(series.counts == UNKNOWN_COUNT, axis=(1, 2))
+    unknown[0] = True
+    starts = np.flatnonzero(unknown).tolist()
+    return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(series)], strict=True)]
+
+
+def known_counts(counts: IntArray) -> IntArray:
+    """The counts with 0 in place of `UNKNOWN_COUNT`: for sums and plots."""
+    return np.where(counts == UNKNOWN_COUNT, 0, counts)
 
 
 class Protocol(BaseModel, ABC):
