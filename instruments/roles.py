@@ -50,6 +50,10 @@ class InstrumentRole(ABC):
     def is_off(self) -> bool:
         """Ask the instrument itself whether every output is off (or every relay open)."""
 
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection; idempotent. Switches nothing: `off` does."""
+
 
 class PulseSource(InstrumentRole):
     """Applies a finite number of voltage pulses. Never left free-running."""
