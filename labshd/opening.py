@@ -1,0 +1,137 @@
+"""Open the instruments of a bench: all problems at once, nothing left on when one of them is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from instruments.errors import InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
+from instruments.roles import InstrumentRole, every
+from labshd.station_schema import BenchFile, InstrumentEntry, InstrumentsEntry
+from labshd.toml_file import TomlFile
+
+if TYPE_CHECKING:
+    from instruments.wire import Message
+
+
+@dataclass
+class InstrumentReport:
+    """What is known of one instrument of a station; `ok` when it answers, is the right one, and is off."""
+
+    role: str
+    driver: str
+    resource: str
+    identity: str | None = None
+    state: str | None = None
+    problem: str | None = None
+
+    @property
+    def ok(self) -> bool:
+        """Nothing to complain of."""
+        return self.problem is None
+
+    def json(self) -> dict[str, Any]:
+        """For ``--json`` and the run."""
+        return {**asdict(self), "ok": self.ok}
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One open instrument with its report."""
+
+    instrument: InstrumentRole
+    report: InstrumentReport
+
+
+def entries(file: BenchFile) -> dict[str, InstrumentEntry]:
+    """The instruments that the file names, by role, in the order of the emergency stop."""
+    every_role = {role: getattr(file.instruments, role) for role in InstrumentsEntry.model_fields}
+    return {role: entry for role, entry in every_role.items() if entry is not None}
+
+
+def open_each(
+    file: BenchFile, library: Any, sink: Callable[[Message], None]
+) -> tuple[dict[str, Opened], list[InstrumentReport]]:
+    """Open and identify every instrument; gives those that answer by role, and reports of those that do not."""
+    opened: dict[str, Opened] = {}
+    failed: list[InstrumentReport] = []
+    for role, entry in entries(file).items():
+        report = InstrumentReport(role, entry.driver, entry.resource)
+        try:
+            opened[role] = Opened(_open(file, role, entry, library, sink, report), report)
+        except LabshdError as error:
+            report.problem = str(error)
+            failed.append(report)
+    return opened, failed
+
+
+def _open(
+    file: BenchFile,
+    role: str,
+    entry: InstrumentEntry,
+    library: Any,
+    sink: Callable[[Message], None],
+    report: InstrumentReport,
+) -> InstrumentRole:
+    from instruments import drivers
+    from instruments.wire import open_wire
+
+    wire = open_wire(entry.resource, visa_library=library, name=role, sink=sink)
+    driver = drivers.load(entry.driver)
+    try:
+        instrument = driver(wire, file.limits)
+        identity = instrument.identity()
+        report.identity = identity
+        _verify(entry, identity, drivers.known()[entry.driver].identity)
+    except BaseException:
+        wire.close()
+        raise
+    return instrument
+
+
+def _verify(entry: InstrumentEntry, identity: str, expected: str) -> None:
+    """Raise `WrongInstrument` unless the identity is the one that driver and station file expect."""
+    if expected.lower() not in identity.lower():
+        raise WrongInstrument(
+            f"{entry.resource} is {identity!r}, not the {expected} that driver {entry.driver!r} speaks to; "
+            "correct the resource or the driver"
+        )
+    if entry.serial and entry.serial.lower() not in identity.lower():
+        raise WrongInstrument(
+            f"{entry.resource} is {identity!r}, the station file expects serial {entry.serial!r}; "
+            "is it another box of the same model? correct the resource or the serial"
+        )
+
+
+def switch_off(opened: dict[str, Opened]) -> list[Exception]:
+    """Everything off, in the order generator, source-measure unit, matrix; write-only; gives what was raised."""
+    return every(opened[role].instrument.off for role in InstrumentsEntry.model_fields if role in opened)
+
+
+def ask_states(opened: dict[str, Opened]) -> None:
+    """Ask each instrument whether it is off and drain its error queue; into its report."""
+    for one in opened.values():
+        try:
+            off = one.instrument.is_off()
+            one.report.state = "outputs off" if off else "OUTPUT ON"
+            if not off:
+                one.report.problem = "an output is on or a relay is closed; switch it off with: labshd safe STATION"
+            one.instrument.check_errors()
+        except InstrumentError as error:
+            one.report.problem = str(error)
+
+
+def refuse_unreachable(toml: TomlFile, opened: dict[str, Opened], failed: list[InstrumentReport]) -> None:
+    """Raise with every instrument that could not be opened, the others switched off; return when there is none."""
+    if not failed:
+        return
+    switch_off(opened)
+    close_all(opened)
+    lines = [f"{report.role} ({report.driver} at {report.resource}): {report.problem}" for report in failed]
+    raise NotAnswering(all_at_once(f"{toml.path}: cannot open the bench", lines))
+
+
+def close_all(opened: dict[str, Opened]) -> None:
+    """Close the connections."""
+    every(one.instrument.close for one in opened.values())
