@@ -50,6 +50,10 @@ def _floats(values: NDArray[np.float64]) -> list[str]:
     return ["" if value != value else repr(value) for value in values.ravel().tolist()]
 
 
+def _whole(values: NDArray[np.int64]) -> list[int]:
+    return values.ravel().tolist()
+
+
 def _pulse_cells(counts: list[int], up: Pulse | None, down: Pulse | None) -> tuple[list[str], list[str]]:
     voltage = {1: repr(up.voltage) if up else "", -1: repr(down.voltage) if down else "", 0: ""}
     width = {1: repr(up.width) if up else "", -1: repr(down.width) if down else "", 0: ""}
@@ -60,10 +64,10 @@ def _pulse_cells(counts: list[int], up: Pulse | None, down: Pulse | None) -> tup
 def points_rows(points: Points, first_reading: int) -> bytes:
     """The rows of points.csv for a block of points, formatted in one go; readings are numbered from `first_reading`."""
     steps, rows, columns = points.readings.conductance.shape
-    numbers = np.repeat(np.arange(first_reading, first_reading + steps), rows * columns).tolist()
-    row = np.tile(np.repeat(np.arange(rows), columns), steps).tolist()
-    column = np.tile(np.arange(columns), steps * rows).tolist()
-    counts = cast("list[int]", np.broadcast_to(points.counts, (steps, rows, columns)).ravel().tolist())
+    place = np.arange(steps * rows * columns, dtype=np.int64)
+    numbers = _whole(first_reading + place // (rows * columns))
+    row, column = _whole(place // columns % rows), _whole(place % columns)
+    counts = _whole(np.broadcast_to(points.counts, (steps, rows, columns)))
     pair = points.pulses
     voltages, widths = _pulse_cells(counts, pair.up if pair else None, pair.down if pair else None)
     shown = ["" if count == UNKNOWN_COUNT else str(count) for count in counts]
@@ -181,7 +185,7 @@ def read_points(path: Path, unit: str) -> tuple[pd.DataFrame, bool]:
             BytesIO(whole),
             dtype={**dict.fromkeys(numbers, "float64"), **kinds, "pulses": "Int64"},  # type: ignore[arg-type]
             keep_default_na=False,
-            na_values=dict.fromkeys(numbers, [""]),
+            na_values={name: [""] for name in numbers},
             float_precision="round_trip",
             encoding="utf-8-sig",
         )

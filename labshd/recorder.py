@@ -1,0 +1,258 @@
+"""Drive a protocol's iterator into a run: every block on disk at once, and safe however it ends."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import Any
+from typing import Protocol as Interface
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from instruments.crosspoints import Crosspoints
+from instruments.errors import LabshdError, RunError
+from instruments.roles import every
+from instruments.units import text
+from labshd.progress import NoProgress, Progress
+from labshd.provenance import StationRecord, What, Where
+from labshd.run_writer import RunWriter
+from labshd.runs import Run, open_run, runs_folder
+from labshd.signals import Interrupts, Terminated, interrupts
+from protocols.protocol import Points, Protocol, known_counts
+
+_log = logging.getLogger(__name__)
+
+
+class RecordedStation(Interface):
+    """What a recorder asks of a station: what to keep of it, and its instrument traffic."""
+
+    def record(self) -> StationRecord:
+        """File, text, resolved settings, identities, limits."""
+        ...
+
+    def keep_wire(self, path: Path | None) -> None:
+        """From now on write every message to and from the instruments, if there are any, to `path`; None ends that."""
+        ...
+
+
+class Recording:
+    """A run that is being recorded; made by `recording`."""
+
+    def __init__(self, writer: RunWriter, progress: Progress, caught: Interrupts) -> None:
+        self.folder = writer.folder
+        self.why_stopped = ""
+        self._writer = writer
+        self._progress = progress
+        self._caught = caught
+
+    def points(self, points: Points) -> None:
+        """Write a block of points; it is with the operating system when this returns."""
+        with self._caught.deferred():
+            self._writer.points(points)
+        pulses = int(np.abs(known_counts(points.counts)).sum())
+        self._progress.advance(len(points.readings), pulses, _note(points, self._writer.where.unit))
+
+    def steps(self, columns: Mapping[str, ArrayLike], note: str = "") -> None:
+        """Write rows of steps.csv, one for each entry of the columns: the variables of a training, step by step."""
+        with self._caught.deferred():
+            self._writer.steps(columns)
+        rows = max((np.size(values) for values in columns.values()), default=0)
+        self._progress.advance(rows, 0, note)
+
+    def step(self, **values: float) -> None:
+        """Write one row of steps.csv."""
+        self.steps(values)
+
+    def result(self, result: Mapping[str, Any]) -> None:
+        """Keep the numbers that were drawn from it."""
+        self._writer.info["result"] = dict(result)
+
+
+def _note(points: Points, unit: str) -> str:
+    last = points.readings.conductance[-1:]
+    if not last.size or not np.any(np.isfinite(last)):
+        return points.phase
+    mean = float(np.nanmean(last))
+    return f"{points.phase}: {text(mean, 'S', 3) if unit == 'S' else f'{mean:.3g}'}"
+
+
+@contextmanager
+def recording(
+    what: What,
+    crosspoints: Crosspoints | Sequence[Crosspoints],
+    *,
+    runs: str | Path | None = None,
+    station: RecordedStation | None = None,
+    progress: Progress | None = None,
+    total: int | None = None,
+) -> Generator[Recording]:
+    """Record what is done within: safe first, then the files, then how it ended, on every way out.
+
+    `crosspoints` is the block that points are taken of, or several blocks (a training): all of them end `safe`; the
+    first names the run. `total` is the number of steps to come, for `progress`.
+
+    Raises
+    ------
+    LabshdError
+        As it was raised within; anything else that was raised comes out as `RunError` from it. Ctrl-C comes out as
+        `KeyboardInterrupt`, SIGTERM as `Terminated`. All carry the run: `run_of` gives it.
+    """
+    blocks = [crosspoints] if isinstance(crosspoints, Crosspoints) else list(crosspoints)
+    progress = progress or NoProgress()
+    with interrupts() as caught:
+        ending = _Ending(caught, blocks, station, progress)
+        try:
+            try:
+                made = ending.begin(_writer(what, blocks, runs, station), total)
+                yield made
+                ending.how = ("finished", made.why_stopped)
+            except BaseException as error:
+                ending.how = how_it_ended(error)
+                raise
+            finally:
+                ending.end()
+        except Exception as error:
+            raise ending.told(error) from _cause(error)
+        except BaseException as error:
+            ending.told(error)
+            raise
+        finally:
+            ending.end()  # a signal at the very door of the first call may have kept it from running
+
+
+def _writer(
+    what: What, blocks: Sequence[Crosspoints], runs: str | Path | None, station: RecordedStation | None
+) -> RunWriter:
+    first = blocks[0]
+    name = "+".join(dict.fromkeys(block.name for block in blocks))
+    where = Where(name, first.shape, first.unit, asdict(first.origin))
+    return RunWriter(runs_folder(runs), what, where, station.record() if station else None)
+
+
+class _Ending:
+    """The end of a recording, once, in order: outputs off, wire log and files closed, status."""
+
+    def __init__(
+        self,
+        caught: Interrupts,
+        blocks: Sequence[Crosspoints],
+        station: RecordedStation | None,
+        progress: Progress,
+    ) -> None:
+        self.how: tuple[str, str] = ("interrupted", "left before its end")
+        self._caught, self._blocks, self._station, self._progress = caught, blocks, station, progress
+        self._writer: RunWriter | None = None
+
+    def begin(self, writer: RunWriter, total: int | None) -> Recording:
+        self._writer = writer
+        if self._station is not None:
+            self._station.keep_wire(writer.folder / "wire.jsonl")
+        self._progress.start(total)
+        return Recording(writer, self._progress, self._caught)
+
+    def end(self) -> None:
+        try:
+            self._caught.hold()
+        finally:
+            for block in self._blocks:
+                block.safe()
+            self._close()
+
+    def _close(self) -> None:
+        """Every step, whatever the others raise: a full disk must not keep the rest from being closed."""
+        steps: list[Callable[[], object]] = [self._progress.stop]
+        if self._station is not None:
+            steps.append(partial(self._station.keep_wire, None))
+        if self._writer is not None:
+            steps.append(partial(self._writer.close, *self.how))
+        for error in every(steps):
+            _log.error("%s", error)
+
+    def told(self, error: BaseException) -> BaseException:
+        """The error, told what it stopped, as it is to be raised."""
+        shown = error if isinstance(error, LabshdError) or not isinstance(error, Exception) else _wrapped(error)
+        if self._writer is not None:
+            shown.run = Run(self._writer.folder, self._writer.info)  # type: ignore[attr-defined]
+        return shown
+
+
+def _wrapped(error: Exception) -> RunError:
+    return RunError(f"the run failed: {type(error).__name__}: {error}")
+
+
+def _cause(error: Exception) -> BaseException | None:
+    return error.__cause__ if isinstance(error, LabshdError) else error
+
+
+def how_it_ended(error: BaseException) -> tuple[str, str]:
+    """Status of a run that `error` ended, and why in a sentence."""
+    if isinstance(error, Terminated):
+        return "interrupted", f"stopped by the system ({error})"
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted", "stopped by Ctrl-C"
+    if isinstance(error, GeneratorExit | SystemExit):
+        return "interrupted", "left before its end"
+    said = str(error) if isinstance(error, LabshdError) else f"{type(error).__name__}: {error}"
+    return "failed", said
+
+
+def run_of(error: BaseException) -> Run | None:
+    """The run that `error` ended, None where there is none."""
+    return getattr(error, "run", None)
+
+
+def record(
+    protocol: Protocol,
+    crosspoints: Crosspoints,
+    *,
+    runs: str | Path | None = None,
+    station: RecordedStation | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run `protocol` on `crosspoints`, keep every reading, analyse, and give the run.
+
+    Whatever ends it, outputs are off, what was taken is in the run and is analysed as far as it goes. Raises as
+    `recording` does.
+    """
+    what = What("protocol", protocol.name, protocol.model_dump(mode="json"), getattr(protocol, "seed", None))
+    total = protocol.planned_readings(crosspoints.shape)
+    steps = protocol.run(crosspoints)
+    try:
+        with recording(what, crosspoints, runs=runs, station=station, progress=progress, total=total) as made:
+            made.why_stopped = _drive(steps, made)
+    except BaseException as error:
+        stopped = run_of(error)
+        if stopped is not None:
+            error.run = analysed(stopped, protocol)  # type: ignore[attr-defined]
+        raise
+    finally:
+        steps.close()  # after outputs are off: what a protocol does when it is left must not come before
+    return analysed(open_run(made.folder), protocol)
+
+
+def _drive(steps: Iterator[Points], made: Recording) -> str:
+    while True:
+        try:
+            points = next(steps)
+        except StopIteration as stop:
+            return str(stop.value or "all steps done")
+        made.points(points)
+
+
+def analysed(run: Run, protocol: Protocol) -> Run:
+    """The run with the protocol's numbers in it; where there are none, with the reason. The points are there anyway."""
+    try:
+        if not len(series := run.series()):
+            return run
+        return run.keep(result=protocol.results(series))
+    except Exception as error:
+        _log.warning("%s: no result: %s", run.folder, error)
+        try:
+            return run.keep(analysis_error=f"{type(error).__name__}: {error}")
+        except LabshdError:
+            return run

@@ -1,0 +1,148 @@
+"""A run being written: one folder, rows appended as they come, run.json at the start and at the end."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from instruments.errors import InputError, RunError
+from labshd import provenance
+from labshd.locks import FileLock
+from labshd.provenance import StationRecord, What, Where
+from labshd.run_files import AppendFile, TableFile, plain, points_columns, points_rows, write_json
+from protocols.protocol import Points, known_counts
+
+FORMAT = "labshd run"
+FORMAT_VERSION = 1
+LOCK_NAME = "running.lock"
+NAME_KEYS = {"protocol": "protocol", "import": "layout", "train": "task"}
+"""Under which key of run.json the name of what was done stands, for each kind of run."""
+
+
+class RunWriter:
+    """Writes one run. Every method returns when the operating system has the bytes, or raises `RunError`."""
+
+    def __init__(self, runs: Path, what: What, where: Where, station: StationRecord | None = None) -> None:
+        """Make the folder and its run.json with status "running". `InputError` where the folder cannot be made."""
+        started = provenance.now()
+        self.folder = _new_folder(runs, started, f"{what.name}-{where.name}")
+        self.where = where
+        self.readings = 0
+        self._counted = np.zeros(where.shape, dtype=np.int64)
+        self._steps: TableFile | None = None
+        self._lock = _lock(self.folder)
+        self.info = _first_info(self.folder.name, started, what, where, station, locked=self._lock is not None)
+        write_json(self.folder / "run.json", self.info)
+        self._points = AppendFile(self.folder / "points.csv")
+        self._points.append((",".join(points_columns(where.unit)) + "\n").encode())
+
+    def points(self, points: Points) -> None:
+        """Append a block of points: one row a reading of a crosspoint."""
+        steps, *shape = points.readings.conductance.shape
+        if tuple(shape) != self.where.shape:
+            raise RunError(f"points of a block of {tuple(shape)} do not belong in a run on {self.where.shape}")
+        self._points.append(points_rows(points, self.readings))
+        self.readings += steps
+        self._counted += np.abs(known_counts(points.counts)).sum(axis=0)
+
+    def steps(self, columns: Mapping[str, ArrayLike]) -> None:
+        """Append rows to steps.csv: one entry of each column a row; the first call names the columns."""
+        if self._steps is None:
+            self._steps = TableFile(self.folder / "steps.csv")
+        self._steps.append({name: np.atleast_1d(np.asarray(values)) for name, values in columns.items()})
+
+    @property
+    def pulses(self) -> int:
+        """Pulses so far, of all crosspoints, either sign."""
+        return int(self._counted.sum())
+
+    def close(self, status: str, why_stopped: str, **more: Any) -> None:
+        """Close the files, then say in run.json how it ended. Idempotent: the first call counts."""
+        if self.info["status"] != "running":
+            return
+        for file in (self._points, self._steps):
+            if file is not None:
+                file.close()
+        self.info |= {"status": status, "why_stopped": why_stopped, "ended": provenance.now().isoformat()}
+        self.info |= {"readings": self.readings, "pulses": self.pulses}
+        self.info["pulses_per_crosspoint"] = self._counted.tolist()
+        try:
+            self.keep(**more)
+        finally:
+            if self._lock is not None:
+                self._lock.release()
+
+    def keep(self, **entries: Any) -> None:
+        """Put entries such as `result` into run.json."""
+        self.info |= plain(entries)
+        write_json(self.folder / "run.json", self.info)
+
+
+def _first_info(
+    name: str, started: datetime, what: What, where: Where, station: StationRecord | None, *, locked: bool
+) -> dict[str, Any]:
+    station = station or StationRecord()
+    file = {"file": station.file, "text": station.text, "resolved": station.resolved}
+    return {
+        "format": FORMAT,
+        "format_version": FORMAT_VERSION,
+        "id": name,
+        "status": "running",
+        "why_stopped": "",
+        "kind": what.kind,
+        NAME_KEYS[what.kind]: what.name,
+        "settings": what.settings,
+        "seed": what.seed,
+        "crosspoint": where.name,
+        "shape": list(where.shape),
+        "unit": where.unit,
+        "origin": where.origin,
+        "started": started.isoformat(),
+        "ended": None,
+        "who": provenance.who(),
+        "process": {**provenance.process(), "locked": locked},
+        "readings": 0,
+        "pulses": 0,
+        "pulses_per_crosspoint": None,
+        "result": None,
+        "limits": station.limits,
+        "instruments": station.instruments,
+        "station": file,
+        "versions": provenance.versions(),
+    }
+
+
+def _lock(folder: Path) -> FileLock | None:
+    """The lock that tells others this run is being written; None on a file system without locks."""
+    try:
+        return FileLock(folder / LOCK_NAME)
+    except OSError:
+        (folder / LOCK_NAME).unlink(missing_ok=True)
+        return None
+
+
+def _new_folder(runs: Path, started: datetime, name: str) -> Path:
+    """A new folder ``2026-11-22T03-44-55-symmetry-point-A1-7f3a``; no character that Windows refuses."""
+    safe = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:60].rstrip("-.")
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+        for _ in range(100):
+            folder = runs / f"{started:%Y-%m-%dT%H-%M-%S}-{safe}-{secrets.token_hex(2)}"
+            try:
+                folder.mkdir()
+            except FileExistsError:
+                continue
+            return folder
+    except OSError as error:
+        raise InputError(
+            f"cannot make a run in {runs}: {error.strerror or error}; "
+            "choose another folder with --runs DIR or LABSHD_RUNS"
+        ) from None
+    raise InputError(f"cannot find a free name for a run in {runs}; choose another folder with --runs DIR")

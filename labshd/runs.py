@@ -1,0 +1,246 @@
+"""The run store, read: open a run by its path, its id or as "last"; list all; tables and series of what was taken."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.crosspoints import IntArray, Readings, no_readings
+from instruments.errors import InputError
+from labshd.locks import is_held
+from labshd.run_files import read_json, read_points, read_table, write_json
+from labshd.run_writer import FORMAT, FORMAT_VERSION, LOCK_NAME, NAME_KEYS
+from protocols.protocol import UNKNOWN_COUNT, Series
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NOT_CLOSED = "not closed: the process that wrote it ended without saying why"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that was opened: `folder` on the disk and `info`, the contents of its run.json."""
+
+    folder: Path
+    info: dict[str, Any]
+
+    @property
+    def id(self) -> str:
+        """Name of the folder."""
+        return self.folder.name
+
+    @property
+    def kind(self) -> str:
+        """What was done: "protocol", "import" or "train"."""
+        return str(self.info.get("kind", "unknown"))
+
+    @property
+    def name(self) -> str:
+        """Name of the protocol, the layout of an import, or the training task."""
+        return str(self.info.get(NAME_KEYS.get(self.kind, ""), "unknown"))
+
+    @property
+    def crosspoint(self) -> str:
+        """Name of the crosspoints, as the station calls them."""
+        return str(self.info.get("crosspoint", ""))
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the block."""
+        rows, columns = self.info.get("shape", (1, 1))
+        return int(rows), int(columns)
+
+    @property
+    def unit(self) -> str:
+        """Unit of conductance: "S", or "normalised"."""
+        return str(self.info.get("unit", "S"))
+
+    @property
+    def status(self) -> str:
+        """How it stands: "running", "finished", "failed", "interrupted"; a run whose process is gone is interrupted."""
+        stored = str(self.info.get("status", "unknown"))
+        locked = bool(self.info.get("process", {}).get("locked", False))
+        if stored == "running" and locked and not is_held(self.folder / LOCK_NAME):
+            return "interrupted"
+        return stored
+
+    @property
+    def why_stopped(self) -> str:
+        """In a sentence why it stopped; empty while it runs."""
+        if self.status == "interrupted" and self.info.get("status") == "running":
+            return NOT_CLOSED
+        return str(self.info.get("why_stopped") or "")
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """Numbers with uncertainties that the protocol drew from the points; None where there are none."""
+        return self.info.get("result")
+
+    @property
+    def readings(self) -> int:
+        """Readings of the block; counted from points.csv where run.json does not tell yet."""
+        return int(self.info["readings"]) if self.info.get("ended") else len(self.series())
+
+    @property
+    def pulses(self) -> int:
+        """Pulses of known count, of all crosspoints, either sign."""
+        if self.info.get("ended"):
+            return int(self.info["pulses"])
+        counts = self.series().counts
+        return int(np.abs(counts[counts != UNKNOWN_COUNT]).sum())
+
+    def summary(self) -> dict[str, Any]:
+        """One line of a list of runs."""
+        what = f"{self.kind} {self.name}" if self.kind != "protocol" else self.name
+        counted = {key: self.info.get(key) if self.info.get("ended") else None for key in ("readings", "pulses")}
+        said = {"status": self.status, "why_stopped": self.why_stopped}
+        return {"id": self.id, "what": what, "crosspoint": self.crosspoint, **said, **counted}
+
+    def table(self) -> pd.DataFrame:
+        """points.csv: one row a reading of a crosspoint, units in the column names; a torn last row is left out."""
+        return self._points[0].copy()
+
+    @property
+    def torn(self) -> bool:
+        """Whether the last row of points.csv was half written and is left out."""
+        return self._points[1]
+
+    @cached_property
+    def _points(self) -> tuple[pd.DataFrame, bool]:
+        return read_points(self.folder / "points.csv", self.unit)
+
+    def steps(self) -> pd.DataFrame | None:
+        """steps.csv: one row a step of a training, variables as columns; None where there is none."""
+        path = self.folder / "steps.csv"
+        return read_table(path) if path.exists() else None
+
+    def series(self) -> Series:
+        """All points in the order they were taken, shape (n, rows, columns); of an interrupted run, too."""
+        table = self._points[0]
+        rows, columns = self.shape
+        steps = len(table) // (rows * columns)  # the last step of a killed run may lack some crosspoints
+        if not steps:
+            nothing = np.empty((0, rows, columns), dtype=np.int64)
+            return Series(np.empty(0, dtype=np.str_), nothing, no_readings(self.shape), self.unit)
+        self._check_order(table, steps)
+
+        def block(name: str) -> NDArray[Any]:
+            return table[name].to_numpy()[: steps * rows * columns].reshape(steps, rows, columns)
+
+        pulses = table["pulses"].to_numpy(dtype=np.int64, na_value=UNKNOWN_COUNT)
+        counts = cast("IntArray", pulses[: steps * rows * columns].reshape(steps, rows, columns))
+        names = (f"conductance_{self.unit}", "voltage_V", "current_A", "time_s", "status")
+        phases = np.asarray(table["phase"].to_numpy()[: steps * rows * columns : rows * columns], dtype=np.str_)
+        return Series(phases, counts, Readings(*(block(name) for name in names)), self.unit)
+
+    def _check_order(self, table: pd.DataFrame, steps: int) -> None:
+        """Rows come as they were written: reading by reading, in each row by row, column by column."""
+        rows, columns = self.shape
+        number = np.arange(steps * rows * columns)
+        expected = {"reading": number // (rows * columns), "row": number // columns % rows, "column": number % columns}
+        for name, values in expected.items():
+            wrong = np.flatnonzero(table[name].to_numpy()[: len(number)] != values)
+            if len(wrong):
+                found = table[name].iloc[int(wrong[0])]
+                raise InputError(
+                    f"{self.folder / 'points.csv'}, line {int(wrong[0]) + 2}: {name} is {found}, "
+                    f"{values[wrong[0]]} comes next in a block of {rows} x {columns}; was the file edited or sorted?"
+                )
+
+    def keep(self, **entries: Any) -> Run:
+        """The run with entries such as `result` put into its run.json."""
+        info = {**self.info, **entries}
+        write_json(self.folder / "run.json", info)
+        return open_run(self.folder)
+
+
+def runs_folder(option: str | Path | None = None) -> Path:
+    """Where runs go: `option`, else the environment's LABSHD_RUNS, else ``data/runs`` in the current folder."""
+    return Path(option or os.environ.get("LABSHD_RUNS") or Path("data") / "runs")
+
+
+def open_run(which: str | Path, runs: str | Path | None = None) -> Run:
+    """Open a run by its folder, its id (or the beginning or end of one), or as "last".
+
+    Raises
+    ------
+    InputError
+        No such run, more than one, files missing or broken, or written by a newer version; says which file.
+    """
+    folder = _find(which, runs_folder(runs))
+    info = read_json(folder / "run.json")
+    if info.get("format") != FORMAT:
+        raise InputError(f"{folder / 'run.json'}: not a run of labshd (its format is {info.get('format')!r})")
+    written = info.get("format_version")
+    if not isinstance(written, int) or written > FORMAT_VERSION:
+        raise InputError(
+            f"{folder / 'run.json'}: written in format version {written}, this labshd reads up to {FORMAT_VERSION}; "
+            "update labshd, or read points.csv with any program that reads CSV"
+        )
+    return Run(folder, info)
+
+
+def _find(which: str | Path, runs: Path) -> Path:
+    path = Path(which)
+    if path.name == "run.json" and path.is_file():
+        return path.parent
+    if path.is_dir():
+        if (path / "run.json").exists() or (path / "points.csv").exists():
+            return path
+        raise InputError(f"{path} is no run: it holds no run.json")
+    ids = _ids(runs)
+    if str(which) == "last":
+        if not ids:
+            raise InputError(f"there is no run in {runs.absolute()}; is --runs or LABSHD_RUNS right?")
+        return runs / max(ids, key=lambda name: _started(runs / name))
+    found = [name for name in ids if name == str(which)] or [
+        name for name in ids if name.startswith(str(which)) or name.endswith(f"-{which}")
+    ]
+    if len(found) == 1:
+        return runs / found[0]
+    if found:
+        raise InputError(
+            f"{str(which)!r} fits {len(found)} runs in {runs}: {', '.join(found[:5])}; give more of the id"
+        )
+    raise InputError(
+        f"there is no run {str(which)!r} in {runs.absolute()} ({len(ids)} runs are there), nor such a folder; "
+        "`labshd runs` lists them"
+    )
+
+
+def _ids(runs: Path) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(runs) if Path(entry.path, "run.json").exists())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"cannot read the runs in {runs}: {error.strerror or error}") from None
+
+
+def _started(folder: Path) -> tuple[str, str]:
+    """Sorts runs by time; within one second by the fraction that run.json keeps."""
+    try:
+        return folder.name[:19], str(read_json(folder / "run.json").get("started"))
+    except InputError:
+        return folder.name[:19], ""
+
+
+def list_runs(runs: str | Path | None = None) -> list[Run]:
+    """All runs of a folder, the newest last; one that cannot be opened has status "damaged" and says why."""
+    folder = runs_folder(runs)
+    listed = [_open_or_damaged(folder / name) for name in _ids(folder)]
+    return sorted(listed, key=lambda run: (run.id[:19], str(run.info.get("started"))))
+
+
+def _open_or_damaged(folder: Path) -> Run:
+    try:
+        return open_run(folder)
+    except InputError as error:
+        return Run(folder, {"status": "damaged", "why_stopped": str(error), "ended": folder.name[:19]})
