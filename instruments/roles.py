@@ -51,7 +51,7 @@ class InstrumentRole(ABC):
         """Ask the instrument itself whether every output is off (or every relay open)."""
 
     @abstractmethod
-    def close(self) -> None:
+    def disconnect(self) -> None:
         """Close the connection; idempotent. Switches nothing: `off` does."""
 
 

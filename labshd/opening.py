@@ -134,4 +134,4 @@ def refuse_unreachable(toml: TomlFile, opened: dict[str, Opened], failed: list[I
 
 def close_all(opened: dict[str, Opened]) -> None:
     """Close the connections."""
-    every(one.instrument.close for one in opened.values())
+    every(one.instrument.disconnect for one in opened.values())
