@@ -36,8 +36,9 @@ def import_files(
     files
         ``trace``: one CSV with the columns `pulses` (signed count since the reading before; empty: not known) and
         `conductance_S` (or `_mS`, `_uS`, `_nS`, `_normalised`), and `time_s` if there is one.
-        ``columns``: one CSV without header, column 0 the conductance after each of consecutive up pulses, column 1 after each of consecutive down pulses, in normalised
-        units. ``ramps``: none, but `up` and `down`.
+        ``columns``: one CSV without header, column 0 the conductance after each of consecutive up pulses, column 1
+        after each of consecutive down pulses, in normalised units.
+        ``ramps``: none, but `up` and `down`.
     up, down
         ``ramps``: CSV with a header, each column one ramp with a reading after each pulse; in time up 1, down 1,
         up 2, ...

@@ -147,6 +147,7 @@ class _Ending:
         self.how: tuple[str, str] = ("interrupted", "left before its end")
         self._caught, self._blocks, self._station, self._progress = caught, blocks, station, progress
         self._writer: RunWriter | None = None
+        self._ended = False
 
     def begin(self, writer: RunWriter, total: int | None) -> Recording:
         self._writer = writer
@@ -159,9 +160,11 @@ class _Ending:
         try:
             self._caught.hold()
         finally:
-            for block in self._blocks:
-                block.safe()
-            self._close()
+            if not self._ended:
+                for block in self._blocks:
+                    block.safe()
+                self._close()
+                self._ended = True
 
     def _close(self) -> None:
         """Every step, whatever the others raise: a full disk must not keep the rest from being closed."""

@@ -7,7 +7,8 @@ import math
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from io import BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -170,8 +171,6 @@ def whole_lines(data: bytes) -> bytes:
 
 def read_points(path: Path, unit: str) -> tuple[pd.DataFrame, bool]:
     """points.csv as a table, and whether a torn last row was left out. `InputError` names file and problem."""
-    import pandas as pd
-
     data = _bytes(path)
     whole = whole_lines(data)
     names = points_columns(unit)
@@ -179,30 +178,37 @@ def read_points(path: Path, unit: str) -> tuple[pd.DataFrame, bool]:
     if found != names:
         raise InputError(f"{path}: the first line must be '{','.join(names)}', not '{','.join(found)}'")
     numbers = [name for name in names if name not in ("reading", "phase", "row", "column", "status")]
-    kinds = {"reading": "int64", "phase": "category", "row": "int32", "column": "int32", "status": "uint8"}
+    kinds = {"reading": "int64", "phase": "str", "row": "int32", "column": "int32", "status": "uint8"}
     try:
-        table = pd.read_csv(
+        table = _read_csv()(
             BytesIO(whole),
             dtype={**dict.fromkeys(numbers, "float64"), **kinds, "pulses": "Int64"},  # type: ignore[arg-type]
             keep_default_na=False,
             na_values={name: [""] for name in numbers},
-            float_precision="round_trip",
             encoding="utf-8-sig",
         )
-    except (ValueError, OverflowError) as error:  # pandas' ParserError is a ValueError
+    except (ValueError, TypeError, OverflowError) as error:  # pandas' ParserError is a ValueError
         raise InputError(f"{path}: not a table of points: {error}; was it edited by hand?") from None
-    phase = table["phase"].cat
-    table["phase"] = phase.rename_categories([uncell(str(text)) for text in phase.categories])
+    # Read as text and only then made a category: pandas would make a number of a phase named "1e3".
+    phase = table["phase"].astype("category").cat
+    written = cast("list[str]", phase.categories.tolist())
+    table["phase"] = phase.rename_categories([uncell(text) for text in written])
     return table, len(whole) < len(data)
+
+
+def _read_csv() -> Callable[..., pd.DataFrame]:
+    """`pandas.read_csv` that reads the float that was written: by an option until 3.0, by itself since 3.1."""
+    import pandas as pd
+
+    major, minor = map(int, pd.__version__.split(".")[:2])
+    return pd.read_csv if (major, minor) >= (3, 1) else partial(pd.read_csv, float_precision="round_trip")
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV table of numbers as it was written, without a torn last row. `InputError` names file and problem."""
-    import pandas as pd
-
     data = whole_lines(_bytes(path))
     try:
-        return pd.read_csv(BytesIO(data), float_precision="round_trip")
+        return _read_csv()(BytesIO(data))
     except ValueError as error:
         raise InputError(f"{path}: not a table of numbers: {error}; was it edited by hand?") from None
 

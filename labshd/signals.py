@@ -35,22 +35,26 @@ class Interrupts:
             yield
         finally:
             self._deferred = False
+        self.raise_pending()
+
+    def raise_pending(self) -> None:
+        """Raise for a signal that had to wait."""
         if (pending := self._pending) is not None:
             self._pending = None
             raise pending
 
     def hold(self) -> None:
-        """From here on signals are counted and raise nothing: outputs are being switched off."""
+        """From here on a signal waits until `interrupts` is left: outputs are being switched off."""
         self._held = True
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """Raise for the first signal. A second Ctrl-C must not cut short what the first one began."""
         self.count += 1
         first, self.name = self.name is None, self.name or signal.Signals(number).name
-        if not first or self._held:
+        if not first:
             return
         error = (KeyboardInterrupt if number == signal.SIGINT else Terminated)(self.name)
-        if not self._deferred:
+        if not self._held and not self._deferred:
             raise error
         self._pending = error
 
@@ -78,3 +82,4 @@ def interrupts() -> Generator[Interrupts]:
         caught.hold()
         for number, handler in before.items():
             signal.signal(number, handler)
+    caught.raise_pending()
