@@ -1,1 +1,57 @@
-"""Drivers, one instrument a file, on PyMeasure's Instrument; imported only when a station names one."""
+"""Drivers by name: which module and class, which roles; imports a driver when it is asked for, and none before."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from importlib import import_module
+from types import MappingProxyType
+
+from instruments.errors import InputError
+from instruments.roles import InstrumentRole
+
+
+@dataclass(frozen=True)
+class Known:
+    """A driver: `place` as module:class inside this package, and what a station needs to know without importing it.
+
+    Attributes
+    ----------
+    role
+        What it is on a bench: "generator", "smu" or "matrix".
+    identity
+        Text that the answer to ``*IDN?`` must contain, in any case.
+    title
+        The instrument as a person calls it.
+    """
+
+    place: str
+    role: str
+    identity: str
+    title: str
+
+
+_KNOWN = {
+    "keithley-2450": Known("keithley_2450:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit"),
+    "keithley-707b": Known("keithley_707b:Keithley707B", "matrix", "707B", "Keithley 707B switching matrix"),
+    "keysight-81160a": Known(
+        "keysight_81160a:Keysight81160A", "generator", "81160A", "Keysight 81160A pulse generator"
+    ),
+}
+
+
+def known() -> Mapping[str, Known]:
+    """All drivers by name."""
+    return MappingProxyType(_KNOWN)
+
+
+def load(name: str) -> type[InstrumentRole]:
+    """The class of a driver; `InputError` lists the known names and the nearest."""
+    if name not in _KNOWN:
+        near = get_close_matches(name.lower(), _KNOWN, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else "."
+        raise InputError(f"no driver is called {name!r}{hint} Known are {', '.join(sorted(_KNOWN))}")
+    module, cls = _KNOWN[name].place.split(":")
+    found: type[InstrumentRole] = getattr(import_module(f"instruments.drivers.{module}"), cls)
+    return found

@@ -1,1 +1,6 @@
-"""Virtual twins of the instruments around the same device physics; an in-process VISA library."""
+"""The virtual bench: twins of instruments that speak the real languages, around virtual devices."""
+
+from sim_device.virtual_bench.bench import VirtualBench
+from sim_device.virtual_bench.device import DeviceTruth, VirtualDevice, make_devices
+
+__all__ = ["DeviceTruth", "VirtualBench", "VirtualDevice", "make_devices"]

@@ -1,0 +1,64 @@
+"""What every driver shares: a clock to wait on, numbers that stay what they are, errors that name the command."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from pymeasure.adapters import Adapter
+from pymeasure.instruments import Instrument
+
+from instruments.clock import Clock, RealClock
+from instruments.errors import CommandRefused, InstrumentError
+from instruments.limits import Limits
+
+MOST_ERRORS = 32  # entries read from an error queue before giving up on it
+
+
+def si(value: float) -> str:
+    """A number for an instrument: 7 significant digits, so that 5 nA never becomes 0."""
+    return f"{value:.6e}"
+
+
+class Connected(Instrument):
+    """A PyMeasure instrument with limits, waiting on the clock of its wire.
+
+    Parameters
+    ----------
+    adapter
+        An open `instruments.wire.Wire` (or a PyMeasure adapter in tests).
+    limits
+        Of the station.
+    """
+
+    limits: Limits
+
+    def __init__(self, adapter: Adapter, limits: Limits, name: str, **kwargs: Any) -> None:
+        super().__init__(adapter, name, includeSCPI=False, **kwargs)
+        self.limits = limits
+        self.clock: Clock = getattr(adapter, "clock", None) or RealClock()
+
+    def identity(self) -> str:
+        """Answer of the identity query."""
+        return self.ask("*IDN?").strip()
+
+    def disconnect(self) -> None:
+        """Close the connection; idempotent."""
+        self.adapter.close()
+
+    def numbers(self, command: str, count: int) -> list[float]:
+        """`count` numbers that a query answers; `InstrumentError` names the query where it answers anything else."""
+        reply = self.ask(command)
+        try:
+            values = [float(part) for part in reply.split(",")]
+        except ValueError:
+            values = []
+        if len(values) != count or any(math.isnan(value) for value in values):
+            raise InstrumentError(
+                f"{self.name} answered {command!r} with {reply!r}, where {count} numbers were expected"
+            )
+        return values
+
+    def refused(self, errors: list[str], command: str) -> CommandRefused:
+        """The error that says what an instrument did not take."""
+        return CommandRefused(f"{self.name} refused {command!r}: {'; '.join(errors)}")

@@ -1,0 +1,34 @@
+"""What twins of instruments see of the circuit that they stand in, and what they tell it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+from instruments.clock import Clock
+from instruments.wiring import Relay
+
+
+class Circuit(ABC):
+    """The cables between a generator, a source-measure unit, a matrix and the devices; time passes on `clock`."""
+
+    clock: Clock
+
+    @abstractmethod
+    def generator_rests(self, voltage: float | None) -> None:
+        """The generator's output rests at `voltage` [V]; None when it is off."""
+
+    @abstractmethod
+    def generator_pulses(self, voltage: float, width: float, count: int) -> None:
+        """`count` pulses to `voltage` [V], `width` [s] each, leave the generator; time does not pass here."""
+
+    @abstractmethod
+    def smu_drives(self, voltage: float | None, limit: float) -> None:
+        """The source-measure unit holds `voltage` [V] within `limit` [A]; None when its output is off."""
+
+    @abstractmethod
+    def smu_reads(self) -> tuple[float, float, bool]:
+        """Voltage [V], current [A] at the source-measure unit now, and whether the limit holds it back."""
+
+    @abstractmethod
+    def matrix_closes(self, relays: frozenset[Relay]) -> None:
+        """Exactly these relays are closed from now on."""

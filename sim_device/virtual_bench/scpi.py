@@ -1,0 +1,340 @@
+"""A SCPI instrument that speaks as IEEE 488.2 and SCPI-1999 say: headers, chains, parameters, queues and status.
+
+A message is parsed once and remembered: what it means depends on its text alone. A twin of an instrument is a
+`ScpiTwin` with a table of commands written as its manual writes them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, NamedTuple, TypeAlias
+
+from sim_device.virtual_bench.scpi_values import ScpiError, split_outside_quotes
+
+Arguments: TypeAlias = tuple[str, ...]
+Suffixes: TypeAlias = tuple[int, ...]
+Handler: TypeAlias = Callable[["ScpiTwin", Suffixes, Arguments], "str | None"]
+
+
+@dataclass
+class Entry:
+    """What a header does: `set` when it comes as a command, `query` when it ends in a question mark."""
+
+    set: Handler | None = None
+    query: Handler | None = None
+
+
+@dataclass
+class _Node:
+    """One keyword of the command tree; `slots` tells which numeric suffix each keyword on the way here fills."""
+
+    children: dict[str, _Node] = field(default_factory=dict[str, "_Node"])
+    entry: Entry | None = None
+    slots: tuple[int | None, ...] = ()
+    suffixes: tuple[int, ...] = ()  # largest allowed value of each numeric suffix
+
+
+class CommandTree:
+    """Headers as manuals write them, such as ``[:SOURce]:VOLTage#2[:LEVel][:IMMediate]:HIGH``.
+
+    Upper case is the short form, brackets mean optional, ``#2`` a numeric suffix of 1 or 2 that defaults to 1.
+    """
+
+    def __init__(self) -> None:
+        self._root = _Node()
+
+    def add(self, pattern: str, entry: Entry) -> None:
+        """Add a header; both its forms, with and without each optional keyword, lead to `entry`."""
+        parts = _PART.findall(pattern)
+        suffixes = tuple(int(most) for _, _, most in parts if most)
+        self._insert(self._root, list(_numbered(parts)), (), entry, suffixes)
+
+    def _insert(
+        self, node: _Node, parts: list[_Keyword], slots: tuple[int | None, ...], entry: Entry, suffixes: tuple[int, ...]
+    ) -> None:
+        if not parts:
+            node.entry, node.slots, node.suffixes = entry, slots, suffixes
+            return
+        first, rest = parts[0], parts[1:]
+        if first.optional:
+            self._insert(node, rest, slots, entry, suffixes)
+        child = node.children.get(first.short) or node.children.get(first.long) or _Node()
+        node.children[first.short] = node.children[first.long] = child
+        self._insert(child, rest, (*slots, first.slot), entry, suffixes)
+
+    def find(self, keywords: tuple[str, ...]) -> tuple[Entry, Suffixes]:
+        """The entry of a header and its numeric suffixes; `ScpiError` -113 or -114."""
+        node = self._root
+        given: list[int | None] = []
+        for keyword in keywords:
+            child, number = node.children.get(keyword), None
+            if child is None:
+                bare = keyword.rstrip("0123456789")
+                child = node.children.get(bare)
+                number = int(keyword[len(bare) :]) if len(bare) < len(keyword) else None
+            if child is None:
+                raise ScpiError(-113, "Undefined header")
+            given.append(number)
+            node = child
+        if node.entry is None:
+            raise ScpiError(-113, "Undefined header")
+        return node.entry, _suffixes(node, given)
+
+
+class _Keyword(NamedTuple):
+    short: str
+    long: str
+    optional: bool
+    slot: int | None
+
+
+_PART: Final = re.compile(r"(\[?):?([A-Za-z*]+)(?:#(\d+))?\]?")
+
+
+def _numbered(parts: list[tuple[str, str, str]]) -> list[_Keyword]:
+    keywords: list[_Keyword] = []
+    slot = 0
+    for bracket, word, most in parts:
+        short = "".join(c for c in word if not c.islower()).upper()
+        keywords.append(_Keyword(short, word.upper(), bool(bracket), slot if most else None))
+        slot += bool(most)
+    return keywords
+
+
+def _suffixes(node: _Node, given: list[int | None]) -> Suffixes:
+    values = [1] * len(node.suffixes)
+    for slot, number in zip(node.slots, given, strict=True):
+        if number is None:
+            continue
+        if slot is None:
+            # A keyword without a suffix of its own takes a 1, as SCPI-1999 6.2.5.2 says of the default.
+            if number != 1:
+                raise ScpiError(-113, "Undefined header")
+        elif 1 <= number <= node.suffixes[slot]:
+            values[slot] = number
+        else:
+            raise ScpiError(-114, "Header suffix out of range")
+    return tuple(values)
+
+
+class _Unit(NamedTuple):
+    """One command of a message, ready to run; `error` where it cannot be."""
+
+    handler: Handler | None
+    suffixes: Suffixes
+    arguments: Arguments
+    error: ScpiError | None
+
+
+_HEADER: Final = re.compile(
+    r"\s*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)(?:\s+(.*))?$", re.S
+)
+_REMEMBERED: Final = 4096  # messages; a pulse generator is sent thousands of different levels in a night
+
+ERROR_QUEUE: Final = 20
+OPERATION_COMPLETE, QUERY_ERROR, DEVICE_ERROR, EXECUTION_ERROR, COMMAND_ERROR, POWER_ON = 1, 4, 8, 16, 32, 128
+
+
+class ScpiTwin:
+    """What every SCPI instrument does: parse, queue errors and replies, keep the status of IEEE 488.2.
+
+    A subclass fills its `tree`, gives `identity`, and overrides `reset` and, where operations overlap, `finish`.
+    """
+
+    tree: ClassVar[CommandTree]
+    identity: str
+
+    def __init__(self) -> None:
+        self.errors: deque[tuple[int, str]] = deque()
+        self.replies: deque[str] = deque()
+        self.event_status = POWER_ON
+        self.event_enable = 0
+        self.service_enable = 0
+        self._parsed: dict[str, list[_Unit]] = {}
+
+    # -- what a subclass tells -------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """``*RST``: settings to their defaults."""
+
+    def finish(self) -> None:
+        """Wait until pending operations are complete (``*OPC?``, ``*WAI``)."""
+
+    def trigger(self) -> None:
+        """``*TRG``."""
+        raise ScpiError(-211, "Trigger ignored")
+
+    # -- the line --------------------------------------------------------------------------------------------------
+
+    def receive(self, message: str) -> None:
+        """Take one message without its termination; errors go to the queue."""
+        if self.replies:
+            self.replies.clear()
+            self.push_error(-410, "Query INTERRUPTED")
+        units = self._parsed.get(message)
+        if units is None:
+            units = self._remember(message)
+        answers: list[str] = []
+        for handler, suffixes, arguments, error in units:
+            try:
+                if error is not None:
+                    raise error
+                answer = handler(self, suffixes, arguments)  # type: ignore[misc] - a unit has a handler or an error
+            except ScpiError as refused:
+                self.push_error(refused.code, refused.text)
+                if -200 < refused.code <= -100:
+                    break  # the rest of a message that cannot be parsed is discarded
+            else:
+                if answer is not None:
+                    answers.append(answer)
+        if answers:
+            self.replies.append(";".join(answers))
+
+    def transmit(self) -> str | None:
+        """The reply that waits, or None after noting that there was none."""
+        if self.replies:
+            return self.replies.popleft()
+        self.push_error(-420, "Query UNTERMINATED")
+        return None
+
+    def clear(self) -> None:
+        """Device clear: forget replies; settings and errors stay."""
+        self.replies.clear()
+
+    def status_byte(self) -> int:
+        """The status byte: error queue (4), message available (16), event summary (32), request (64)."""
+        byte = (4 if self.errors else 0) | (16 if self.replies else 0)
+        byte |= 32 if self.event_status & self.event_enable else 0
+        return byte | (64 if byte & self.service_enable else 0)
+
+    # -- errors ----------------------------------------------------------------------------------------------------
+
+    def push_error(self, code: int, text: str) -> None:
+        """Queue an error and set the bit of its class; the last place of a full queue says that it is."""
+        if len(self.errors) < ERROR_QUEUE:
+            self.errors.append((code, text))
+        else:
+            self.errors[-1] = (-350, "Queue overflow")
+        kinds = {-1: COMMAND_ERROR, -2: EXECUTION_ERROR, -3: DEVICE_ERROR, -4: QUERY_ERROR}
+        self.event_status |= kinds.get(-(-code // 100), DEVICE_ERROR)
+
+    def pop_error(self) -> str:
+        """The oldest error as ``SYSTem:ERRor?`` answers it."""
+        code, text = self.errors.popleft() if self.errors else (0, "No error")
+        return f'{code:+d},"{text}"' if code == 0 and self.signed_zero else f'{code},"{text}"'
+
+    signed_zero: ClassVar[bool] = False  # Keysight answers +0,"No error"
+
+    # -- parsing ---------------------------------------------------------------------------------------------------
+
+    def _remember(self, message: str) -> list[_Unit]:
+        if len(self._parsed) >= _REMEMBERED:
+            self._parsed.clear()
+        units = self._parsed[message] = self._parse(message)
+        return units
+
+    def _parse(self, message: str) -> list[_Unit]:
+        units: list[_Unit] = []
+        path: tuple[str, ...] = ()
+        for text in split_outside_quotes(message, ";"):
+            if not text.strip():
+                continue
+            try:
+                unit, path = self._unit(text, path)
+            except ScpiError as error:
+                units.append(_Unit(None, (), (), error))
+                break
+            units.append(unit)
+        return units
+
+    def _unit(self, text: str, path: tuple[str, ...]) -> tuple[_Unit, tuple[str, ...]]:
+        """One command; a header without a leading colon continues the path of the one before (SCPI-1999 6.2.4)."""
+        match = _HEADER.match(text.rstrip())
+        if match is None:
+            raise ScpiError(-102, "Syntax error")
+        header, mark, rest = match.group(1).upper(), match.group(2), match.group(3)
+        if header.startswith("*"):
+            keywords = (header,)
+        elif header.startswith(":"):
+            keywords = tuple(header[1:].split(":"))
+            path = keywords[:-1]
+        else:
+            keywords = (*path, *header.split(":"))
+            path = keywords[:-1]
+        entry, suffixes = self.tree.find(keywords)
+        handler = entry.query if mark else entry.set
+        if handler is None:
+            raise ScpiError(-113, "Undefined header")
+        arguments = tuple(part.strip() for part in split_outside_quotes(rest, ",")) if rest and rest.strip() else ()
+        return _Unit(handler, suffixes, arguments, None), path
+
+
+def no_arguments(act: Callable[[ScpiTwin], str | None]) -> Handler:
+    """A handler that takes no parameter."""
+
+    def handler(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> str | None:
+        if arguments:
+            raise ScpiError(-108, "Parameter not allowed")
+        return act(twin)
+
+    return handler
+
+
+def _enable(name: str) -> Entry:
+    def put(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> None:
+        if len(arguments) != 1:
+            raise ScpiError(-109, "Missing parameter")
+        try:
+            value = round(float(arguments[0]))
+        except ValueError:
+            raise ScpiError(-104, "Data type error") from None
+        if not 0 <= value <= 255:
+            raise ScpiError(-222, "Data out of range")
+        setattr(twin, name, value)
+
+    return Entry(set=put, query=no_arguments(lambda twin: str(getattr(twin, name))))
+
+
+def _clear_status(twin: ScpiTwin) -> None:
+    twin.errors.clear()
+    twin.event_status = 0
+
+
+def _event_status(twin: ScpiTwin) -> str:
+    status, twin.event_status = twin.event_status, 0
+    return str(status)
+
+
+def _complete(twin: ScpiTwin) -> None:
+    twin.finish()
+    twin.event_status |= OPERATION_COMPLETE
+
+
+def _completed(twin: ScpiTwin) -> str:
+    twin.finish()
+    return "1"
+
+
+def common_commands() -> CommandTree:
+    """A tree with the mandatory commands of IEEE 488.2 and the error queue of SCPI."""
+    tree = CommandTree()
+    for header, entry in {
+        "*IDN": Entry(query=no_arguments(lambda twin: twin.identity)),
+        "*RST": Entry(set=no_arguments(lambda twin: twin.reset())),
+        "*CLS": Entry(set=no_arguments(_clear_status)),
+        "*OPC": Entry(set=no_arguments(_complete), query=no_arguments(_completed)),
+        "*WAI": Entry(set=no_arguments(lambda twin: twin.finish())),
+        "*TRG": Entry(set=no_arguments(lambda twin: twin.trigger())),
+        "*TST": Entry(query=no_arguments(lambda _: "0")),
+        "*ESR": Entry(query=no_arguments(_event_status)),
+        "*STB": Entry(query=no_arguments(lambda twin: str(twin.status_byte()))),
+        "*ESE": _enable("event_enable"),
+        "*SRE": _enable("service_enable"),
+        ":SYSTem:ERRor[:NEXT]": Entry(query=no_arguments(lambda twin: twin.pop_error())),
+        ":SYSTem:VERSion": Entry(query=no_arguments(lambda _: "1999.0")),
+    }.items():
+        tree.add(header, entry)
+    return tree

@@ -1,0 +1,188 @@
+"""Settings of a SCPI instrument as a table: header, kind, range and default; set, query and MIN/MAX/DEF follow."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from sim_device.virtual_bench.scpi import Arguments, CommandTree, Entry, ScpiTwin, Suffixes
+from sim_device.virtual_bench.scpi_values import ScpiError, boolean, choice, is_form_of, number, string
+
+Bound: TypeAlias = float | Callable[["SettingsTwin", int], float]
+
+
+@dataclass(frozen=True)
+class Setting(ABC):
+    """One setting: its `header` as the manual writes it and the `name` under which the twin keeps it."""
+
+    header: str
+    name: str
+
+    @abstractmethod
+    def default(self, twin: SettingsTwin, channel: int) -> Any:
+        """Value after ``*RST``."""
+
+    @abstractmethod
+    def parse(self, twin: SettingsTwin, channel: int, text: str) -> Any:
+        """Value of a parameter; `ScpiError` where the instrument would refuse it."""
+
+    @abstractmethod
+    def show(self, value: Any) -> str:
+        """How the instrument answers the query."""
+
+    def entry(self) -> Entry:
+        """What the command tree needs."""
+
+        def put(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> None:
+            assert isinstance(twin, SettingsTwin)
+            if len(arguments) != 1:
+                raise (
+                    ScpiError(-109, "Missing parameter") if not arguments else ScpiError(-108, "Parameter not allowed")
+                )
+            channel = suffixes[0] if suffixes else 1
+            twin.put(self.name, channel, self.parse(twin, channel, arguments[0]))
+
+        def query(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> str:
+            assert isinstance(twin, SettingsTwin)
+            channel = suffixes[0] if suffixes else 1
+            if arguments:
+                return self.show(self.parse_bound(twin, channel, arguments[0]))
+            return self.show(twin.value(self.name, channel))
+
+        return Entry(put, query)
+
+    def parse_bound(self, twin: SettingsTwin, channel: int, text: str) -> Any:
+        """Value of MIN, MAX or DEF in a query."""
+        raise ScpiError(-108, "Parameter not allowed")
+
+
+@dataclass(frozen=True)
+class Number(Setting):
+    """A number in `unit`, from `low` to `high`; each may depend on the twin's other settings."""
+
+    unit: str
+    low: Bound
+    high: Bound
+    start: Bound
+    whole: bool = False
+
+    def default(self, twin: SettingsTwin, channel: int) -> float:
+        """`start`."""
+        return _bound(self.start, twin, channel)
+
+    def parse(self, twin: SettingsTwin, channel: int, text: str) -> float:
+        """A number within the range; -222 beyond it."""
+        if text[:1].isalpha() and text[:3].upper() != "INF":
+            return self.parse_bound(twin, channel, text)
+        value = number(text, self.unit)
+        if not _bound(self.low, twin, channel) <= value <= _bound(self.high, twin, channel):
+            raise ScpiError(-222, "Data out of range")
+        return round(value) if self.whole else value
+
+    def parse_bound(self, twin: SettingsTwin, channel: int, text: str) -> float:
+        """MINimum, MAXimum or DEFault."""
+        for keyword, bound in (("MINimum", self.low), ("MAXimum", self.high), ("DEFault", self.start)):
+            if is_form_of(text, keyword):
+                return _bound(bound, twin, channel)
+        raise ScpiError(-224, "Illegal parameter value")
+
+    def show(self, value: float) -> str:
+        """Scientific notation; 9.9E+37 stands for infinity."""
+        if self.whole:
+            return str(int(value))
+        return "9.900000E+37" if math.isinf(value) else f"{value:.6E}"
+
+
+@dataclass(frozen=True)
+class Flag(Setting):
+    """ON or OFF, answered as 1 or 0."""
+
+    start: bool = False
+
+    def default(self, twin: SettingsTwin, channel: int) -> bool:
+        """`start`."""
+        return self.start
+
+    def parse(self, twin: SettingsTwin, channel: int, text: str) -> bool:
+        """ON, OFF, or a number."""
+        return boolean(text)
+
+    def show(self, value: bool) -> str:
+        """1 or 0."""
+        return "1" if value else "0"
+
+
+@dataclass(frozen=True)
+class Choice(Setting):
+    """One of `keywords`, written like ``VOLTage``; the first is the default. Some boxes want and answer it quoted."""
+
+    keywords: tuple[str, ...]
+    quoted: bool = False
+
+    def default(self, twin: SettingsTwin, channel: int) -> str:
+        """The first keyword."""
+        return choice(self.keywords[0], self.keywords)
+
+    def parse(self, twin: SettingsTwin, channel: int, text: str) -> str:
+        """Short form of a keyword; -224 for any other."""
+        bare = string(text) if self.quoted or text[:1] in ('"', "'") else text
+        return choice(bare, self.keywords)
+
+    def show(self, value: str) -> str:
+        """Short form, quoted where the instrument quotes it."""
+        return f'"{value}"' if self.quoted else value
+
+
+class SettingsTwin(ScpiTwin):
+    """A SCPI instrument most of whose commands set and query values."""
+
+    settings: tuple[Setting, ...] = ()
+    channels: int = 1
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._by_name = {setting.name: setting for setting in self.settings}
+        self._values: dict[tuple[str, int], Any] = {}
+        self.restore_defaults()
+
+    def restore_defaults(self) -> None:
+        """Every setting to its default, in the order of the table."""
+        self._values = {}
+        for setting in self.settings:
+            for channel in range(1, self.channels + 1):
+                self._values[setting.name, channel] = setting.default(self, channel)
+
+    def value(self, name: str, channel: int = 1) -> Any:
+        """The value of a setting."""
+        return self._values[name, channel]
+
+    def put(self, name: str, channel: int, value: Any) -> None:
+        """Change a setting; what `changed` refuses is undone."""
+        before = self._values[name, channel]
+        self._values[name, channel] = value
+        try:
+            self.changed(name, channel)
+        except ScpiError:
+            self._values[name, channel] = before
+            raise
+
+    def assign(self, name: str, channel: int, value: Any) -> None:
+        """Change a setting that follows another one, without asking `changed`."""
+        self._values[name, channel] = value
+
+    def changed(self, name: str, channel: int) -> None:
+        """A setting has changed: act on it, or raise `ScpiError` to refuse it."""
+
+
+def add_settings(tree: CommandTree, settings: Iterable[Setting]) -> CommandTree:
+    """Add the commands of `settings` to a tree."""
+    for setting in settings:
+        tree.add(setting.header, setting.entry())
+    return tree
+
+
+def _bound(bound: Bound, twin: SettingsTwin, channel: int) -> float:
+    return bound(twin, channel) if callable(bound) else bound

@@ -1,0 +1,43 @@
+"""Which twin stands in for which driver; imports a twin when it is asked for."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Protocol, cast
+
+from instruments.errors import InputError
+from sim_device.virtual_bench.circuit import Circuit
+
+TWINS = {
+    "keithley-2450": "keithley_2450:Keithley2450Twin",
+    "keithley-707b": "keithley_707b:Keithley707BTwin",
+    "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
+}
+
+
+class Twin(Protocol):
+    """An instrument as seen from its connector."""
+
+    def receive(self, message: str) -> None:
+        """Take one message without its termination."""
+        ...
+
+    def transmit(self) -> str | None:
+        """The reply that waits, without its termination; None when there is none."""
+        ...
+
+    def clear(self) -> None:
+        """Device clear."""
+        ...
+
+    def status_byte(self) -> int:
+        """The status byte."""
+        ...
+
+
+def make_twin(driver: str, circuit: Circuit) -> Twin:
+    """The twin for a driver name, in a circuit; `InputError` where there is none."""
+    if driver not in TWINS:
+        raise InputError(f"there is no virtual twin for {driver!r}; known are {', '.join(sorted(TWINS))}")
+    module, name = TWINS[driver].split(":")
+    return cast(Twin, getattr(import_module(f"sim_device.virtual_bench.{module}"), name)(circuit))
