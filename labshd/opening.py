@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from instruments.clock import Clock
 from instruments.errors import InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
 from instruments.roles import InstrumentRole, every
 from labshd.station_schema import BenchFile, InstrumentEntry, InstrumentsEntry
 from labshd.toml_file import TomlFile
 
 if TYPE_CHECKING:
-    from instruments.wire import Message
+    from instruments.wire import Sink
 
 
 @dataclass
@@ -37,6 +37,14 @@ class InstrumentReport:
 
 
 @dataclass(frozen=True)
+class Link:
+    """The way to the instruments: a VISA library (a name such as "@py", or an object) and the clock of the bench."""
+
+    library: Any
+    clock: Clock
+
+
+@dataclass(frozen=True)
 class Opened:
     """One open instrument with its report."""
 
@@ -50,16 +58,14 @@ def entries(file: BenchFile) -> dict[str, InstrumentEntry]:
     return {role: entry for role, entry in every_role.items() if entry is not None}
 
 
-def open_each(
-    file: BenchFile, library: Any, sink: Callable[[Message], None]
-) -> tuple[dict[str, Opened], list[InstrumentReport]]:
+def open_each(file: BenchFile, link: Link, sink: Sink) -> tuple[dict[str, Opened], list[InstrumentReport]]:
     """Open and identify every instrument; gives those that answer by role, and reports of those that do not."""
     opened: dict[str, Opened] = {}
     failed: list[InstrumentReport] = []
     for role, entry in entries(file).items():
         report = InstrumentReport(role, entry.driver, entry.resource)
         try:
-            opened[role] = Opened(_open(file, role, entry, library, sink, report), report)
+            opened[role] = Opened(_open(file, role, entry, link, sink, report), report)
         except LabshdError as error:
             report.problem = str(error)
             failed.append(report)
@@ -70,14 +76,14 @@ def _open(
     file: BenchFile,
     role: str,
     entry: InstrumentEntry,
-    library: Any,
-    sink: Callable[[Message], None],
+    link: Link,
+    sink: Sink,
     report: InstrumentReport,
 ) -> InstrumentRole:
     from instruments import drivers
-    from instruments.wire import open_wire
+    from instruments.wire import Wire
 
-    wire = open_wire(entry.resource, visa_library=library, name=role, sink=sink)
+    wire = Wire(entry.resource, link.library, instrument=role, clock=link.clock, sink=sink)
     driver = drivers.load(entry.driver)
     try:
         instrument = driver(wire, file.limits)

@@ -1,7 +1,7 @@
 """An open station: named crosspoints, whatever stands behind them, and everything off when it is left.
 
-    with open_station("bench.toml") as bench:
-        run = record(SymmetryPoint(), bench["A1"], station=bench)
+with open_station("bench.toml") as bench:
+    run = record(SymmetryPoint(), bench["A1"], station=bench)
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import atexit
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import numpy as np
 
@@ -17,32 +17,70 @@ from instruments.bench import Bench, BenchCrosspoints
 from instruments.clock import Clock, RealClock
 from instruments.crosspoints import Crosspoints, Origin
 from instruments.errors import InputError
-from instruments.roles import PulseSource, SourceMeasureUnit, SwitchMatrix
+from instruments.roles import InstrumentRole, PulseSource, SourceMeasureUnit, SwitchMatrix
 from labshd import opening
-from labshd.opening import InstrumentReport, Opened
+from labshd.opening import InstrumentReport, Link, Opened
 from labshd.provenance import StationRecord
 from labshd.station_file import read_station_file
 from labshd.station_schema import BenchFile, SimulatedFile, StationFile
 from labshd.toml_file import TomlFile, nearest
 
 if TYPE_CHECKING:
-    from instruments.wire import Message
+    from instruments.wire import Message, WireLog
     from sim_device.virtual_bench import VirtualBench
 
 
-class Station:
-    """Named crosspoints of a bench, of its rehearsal, or of a simulation. A context that ends with everything off."""
+Role = TypeVar("Role", bound=InstrumentRole)
 
-    def __init__(self, file: StationFile, toml: TomlFile, names: Sequence[Sequence[str]]) -> None:
+
+class Tap:
+    """Where the traffic of the instruments goes: to a file while a run is recorded, else nowhere."""
+
+    def __init__(self) -> None:
+        self._log: WireLog | None = None
+
+    def keep(self, path: Path | None) -> None:
+        """From now on write every message to `path`; None ends that."""
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+        if path is not None:
+            from instruments.wire import WireLog
+
+            self._log = WireLog(path)
+
+    def __call__(self, message: Message) -> None:
+        """One message passes."""
+        if self._log is not None:
+            self._log(message)
+
+
+class Station:
+    """Named crosspoints of a bench, of its rehearsal, or of a simulation. A context that ends with everything off.
+
+    Made by `open_station`. `virtual` is the virtual bench of a rehearsal, which tells tests the truth; else None.
+    """
+
+    def __init__(
+        self,
+        file: StationFile,
+        toml: TomlFile,
+        block: Crosspoints,
+        *,
+        names: Sequence[Sequence[str]],
+        opened: dict[str, Opened] | None = None,
+        tap: Tap | None = None,
+        virtual: VirtualBench | None = None,
+    ) -> None:
         self.file = file
         self.toml = toml
         self.grid = np.array(names, dtype=np.str_)
-        self.reports: list[InstrumentReport] = []
-        self.virtual: VirtualBench | None = None
-        self.sink: Callable[[Message], None] | None = None
-        """Gets every message to and from the instruments; the recorder sets it."""
-        self._all: Crosspoints | None = None
-        self._opened: dict[str, Opened] = {}
+        self.virtual = virtual
+        self._block: Crosspoints | None = block
+        self._opened = opened or {}
+        self._tap = tap
+        # Whatever ends the process, `safe` runs.
+        atexit.register(self.safe)
 
     @property
     def names(self) -> list[str]:
@@ -52,9 +90,9 @@ class Station:
     @property
     def all(self) -> Crosspoints:
         """The block of all crosspoints."""
-        if self._all is None:
+        if self._block is None:
             raise InputError(f"{self.toml.path} is closed; open the station again")
-        return self._all
+        return self._block
 
     @property
     def first(self) -> Crosspoints:
@@ -75,7 +113,9 @@ class Station:
         if self.file.training is not None:
             return self.file.training.auxiliary, self.file.training.core
         if len(self.names) < 2:
-            raise InputError(f"{self.toml.path} has one crosspoint; training needs two, A and C: add one to [crosspoints]")
+            raise InputError(
+                f"{self.toml.path} has one crosspoint; training needs two, A and C: add one to [crosspoints]"
+            )
         return self.names[0], self.names[1]
 
     def record(self) -> StationRecord:
@@ -84,14 +124,14 @@ class Station:
             file=str(self.toml.path),
             text=self.toml.text,
             resolved=self.file.model_dump(mode="json"),
-            instruments={report.role: report.json() for report in self.reports},
+            instruments={role: one.report.json() for role, one in self._opened.items()},
             limits=self.file.limits.model_dump(mode="json") if isinstance(self.file, BenchFile) else {},
         )
 
     def safe(self) -> None:
         """Nothing driven; idempotent; never raises."""
-        if self._all is not None:
-            self._all.safe()
+        if self._block is not None:
+            self._block.safe()
 
     def close(self) -> None:
         """Everything off, connections closed. Idempotent."""
@@ -99,7 +139,7 @@ class Station:
         atexit.unregister(self.safe)
         opening.close_all(self._opened)
         self._opened = {}
-        self._all = None
+        self._block = None
 
     def __enter__(self) -> Self:
         return self
@@ -107,65 +147,10 @@ class Station:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _on_message(self, message: Message) -> None:
-        if self.sink is not None:
-            self.sink(message)
-
-    # -- opening -------------------------------------------------------------------------------------------------
-
-    def _open_simulated(self, file: SimulatedFile, seed: int | None) -> None:
-        from labshd.devices import simulated_crosspoints
-
-        self._all = simulated_crosspoints(
-            file.simulated.device,
-            self.toml.path.parent,
-            shape=file.simulated.shape,
-            seed=file.simulated.seed if seed is None else seed,
-        )
-
-    def _open_bench(self, file: BenchFile, rehearse: bool, seed: int | None) -> None:
-        library, clock = self._library(file, rehearse, seed)
-        self._opened, failed = opening.open_each(file, library, self._on_message)
-        self.reports = [one.report for one in self._opened.values()] + failed
-        opening.refuse_unreachable(self.toml, self._opened, failed)
-        # From here on something may be driven: whatever ends the process, `safe` runs.
-        self._all = BenchCrosspoints(self._bench(file, clock, rehearse), self.grid)
-        atexit.register(self.safe)
-        try:
-            for one in self._opened.values():
-                one.instrument.prepare()
-        except BaseException:
-            self.close()
-            raise
-
-    def _library(self, file: BenchFile, rehearse: bool, seed: int | None) -> tuple[Any, Clock]:
-        if not rehearse:
-            return file.visa, RealClock()
-        from labshd.rehearsal import virtual_bench
-
-        self.virtual = virtual_bench(file, self.toml.path.parent, seed=seed)
-        return self.virtual.library(), self.virtual.clock
-
-    def _bench(self, file: BenchFile, clock: Clock, rehearse: bool) -> Bench:
-        def instrument(role: str, kind: type[Any]) -> Any:
-            one = self._opened.get(role)
-            if one is not None and not isinstance(one.instrument, kind):
-                raise InputError(f"{self.toml.path}: driver {one.report.driver!r} is no {kind.__name__}")
-            return one and one.instrument
-
-        identities = {report.role: report.identity for report in self.reports}
-        return Bench(
-            instrument("generator", PulseSource),
-            instrument("smu", SourceMeasureUnit),
-            instrument("matrix", SwitchMatrix),
-            wiring=file.bench_wiring(),
-            limits=file.limits,
-            pulses=file.pulse_pair(),
-            reading=file.read_setting(),
-            settle=file.pulses.settle,
-            clock=clock,
-            origin=Origin("rehearsal" if rehearse else "bench", {"station": file.name, "instruments": identities}),
-        )
+    def keep_wire(self, path: Path | None) -> None:
+        """From now on write every message to and from the instruments, if there are any, to `path`; None ends that."""
+        if self._tap is not None:
+            self._tap.keep(path)
 
 
 def open_station(path: str | Path, *, rehearse: bool = False, seed: int | None = None) -> Station:
@@ -187,17 +172,79 @@ def open_station(path: str | Path, *, rehearse: bool = False, seed: int | None =
     """
     file, toml = read_station_file(Path(path))
     if isinstance(file, SimulatedFile):
-        station = Station(file, toml, file.crosspoint_names())
-        station._open_simulated(file, seed)  # noqa: SLF001
-        return station
-    station = Station(file, toml, [list(file.crosspoints)])
-    station._open_bench(file, rehearse, seed)  # noqa: SLF001
+        return _open_simulated(file, toml, seed)
+    return _open_bench(file, toml, rehearse, seed)
+
+
+def _open_simulated(file: SimulatedFile, toml: TomlFile, seed: int | None) -> Station:
+    from labshd.devices import simulated_crosspoints
+
+    entry = file.simulated
+    block = simulated_crosspoints(
+        entry.device, toml.path.parent, shape=entry.shape, seed=entry.seed if seed is None else seed
+    )
+    return Station(file, toml, block, names=file.crosspoint_names())
+
+
+def _open_bench(file: BenchFile, toml: TomlFile, rehearse: bool, seed: int | None) -> Station:
+    virtual = _virtual_bench(file, toml, seed) if rehearse else None
+    link = _link(file, virtual)
+    tap = Tap()
+    opened, failed = opening.open_each(file, link, tap)
+    opening.refuse_unreachable(toml, opened, failed)
+    names = [list(file.crosspoints)]
+    bench = _bench(file, opened, link.clock, "rehearsal" if rehearse else "bench")
+    block = BenchCrosspoints(bench, np.array(names, dtype=np.str_))
+    station = Station(file, toml, block, names=names, opened=opened, tap=tap, virtual=virtual)
+    try:
+        for one in opened.values():
+            one.instrument.prepare()
+    except BaseException:
+        station.close()
+        raise
     return station
+
+
+def _bench(file: BenchFile, opened: dict[str, Opened], clock: Clock, kind: str) -> Bench:
+    def instrument(role: str, expected: type[Role]) -> Role | None:
+        if role not in opened:
+            return None
+        found = opened[role].instrument
+        if not isinstance(found, expected):
+            raise InputError(f"driver {opened[role].report.driver!r} is no {expected.__name__}")
+        return found
+
+    generator, smu = instrument("generator", PulseSource), instrument("smu", SourceMeasureUnit)
+    if generator is None or smu is None:
+        raise InputError("a bench needs a generator and a source-measure unit")
+    identities = {role: one.report.identity for role, one in opened.items()}
+    return Bench(
+        generator,
+        smu,
+        instrument("matrix", SwitchMatrix),
+        wiring=file.bench_wiring(),
+        limits=file.limits,
+        pulses=file.pulse_pair(),
+        reading=file.read_setting(),
+        settle=file.pulses.settle,
+        clock=clock,
+        origin=Origin(kind, {"station": file.name, "instruments": identities}),
+    )
+
+
+def _link(file: BenchFile, virtual: VirtualBench | None) -> Link:
+    return Link(virtual.library(), virtual.clock) if virtual else Link(file.visa, RealClock())
+
+
+def _virtual_bench(file: BenchFile, toml: TomlFile, seed: int | None = None) -> VirtualBench:
+    from labshd.rehearsal import virtual_bench
+
+    return virtual_bench(file, toml.path.parent, seed=seed)
 
 
 def check_station(path: Path, *, rehearse: bool = False) -> list[InstrumentReport]:
     """Open every instrument, ask identity, state and error queue; drives nothing. Unreachable ones are in the list."""
-    return _visit(path, rehearse, lambda opened: None)
+    return _visit(path, rehearse, lambda _: None)
 
 
 def make_safe(path: Path, *, rehearse: bool = False) -> list[InstrumentReport]:
@@ -209,12 +256,8 @@ def _visit(path: Path, rehearse: bool, do: Callable[[dict[str, Opened]], object]
     file, toml = read_station_file(path)
     if isinstance(file, SimulatedFile):
         return []
-    library: Any = file.visa
-    if rehearse:
-        from labshd.rehearsal import virtual_bench
-
-        library = virtual_bench(file, toml.path.parent).library()
-    opened, failed = opening.open_each(file, library, lambda _: None)
+    link = _link(file, _virtual_bench(file, toml) if rehearse else None)
+    opened, failed = opening.open_each(file, link, lambda _: None)
     try:
         do(opened)
         opening.ask_states(opened)

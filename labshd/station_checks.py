@@ -145,15 +145,15 @@ def _training(sections: dict[str, Any]) -> Iterator[Problem]:
 
 def _devices(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """A device is a preset's name or the file of a fitted one, looked for beside the station file."""
-    from sim_device import presets
+    from sim_device.presets import PRESETS
     from sim_device.virtual_bench import device as virtual
 
-    for section, known in (("rehearsal", virtual.known), ("simulated", presets.known)):
+    for section, known in (("rehearsal", virtual.known()), ("simulated", PRESETS)):
         entry: RehearsalEntry | SimulatedEntry | None = sections.get(section)
-        if entry is None or entry.device in known():
+        if entry is None or entry.device in known:
             continue
         if not entry.device.endswith(".json"):
-            rule = "no such device" + nearest(entry.device, known()) + "; a fitted device is named by its .json file"
+            rule = "no such device" + nearest(entry.device, known) + "; a fitted device is named by its .json file"
             yield Problem((section, "device"), entry.device, rule)
         elif not (folder / entry.device).is_file():
             yield Problem((section, "device"), entry.device, f"no such file beside the station file ({folder})")
