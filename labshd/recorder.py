@@ -50,10 +50,15 @@ class Recording:
         self._progress = progress
         self._caught = caught
 
-    def points(self, points: Points) -> None:
-        """Write a block of points; it is with the operating system when this returns."""
+    def points(self, points: Points, array: str = "", *, advance: bool = True) -> None:
+        """Write a block of points; it is with the operating system when this returns.
+
+        `array` names the array of a training that has several; `advance` is False where its steps tell the progress.
+        """
         with self._caught.deferred():
-            self._writer.points(points)
+            self._writer.points(points, array)
+        if not advance:
+            return
         pulses = int(np.abs(known_counts(points.counts)).sum())
         self._progress.advance(len(points.readings), pulses, _note(points, self._writer.where.unit))
 

@@ -33,6 +33,11 @@ def points_columns(unit: str) -> list[str]:
     return [*before, f"conductance_{unit}", "voltage_V", "current_A", "status"]
 
 
+def points_name(array: str = "") -> str:
+    """File name of the points of a run, or of one array of a training, such as ``points-A.csv``."""
+    return f"points-{array}.csv" if array else "points.csv"
+
+
 def cell(text: str) -> str:
     """A text as one CSV cell on one line: line breaks, control characters and backslashes become escapes."""
     escaped = _UNSAFE.sub(lambda m: "\\\\" if m[0] == "\\" else f"\\u{ord(m[0]):04x}", text)

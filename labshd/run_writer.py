@@ -16,7 +16,7 @@ from instruments.errors import InputError, RunError
 from labshd import provenance
 from labshd.locks import FileLock
 from labshd.provenance import StationRecord, What, Where
-from labshd.run_files import AppendFile, TableFile, plain, points_columns, points_rows, write_json
+from labshd.run_files import AppendFile, TableFile, plain, points_columns, points_name, points_rows, write_json
 from protocols.protocol import Points, known_counts
 
 FORMAT = "labshd run"
@@ -34,23 +34,23 @@ class RunWriter:
         started = provenance.now()
         self.folder = _new_folder(runs, started, f"{what.name}-{where.name}")
         self.where = where
-        self.readings = 0
-        self._counted = np.zeros(where.shape, dtype=np.int64)
+        self._tables: dict[str, _PointsFile] = {}
         self._steps: TableFile | None = None
         self._lock = _lock(self.folder)
         self.info = _first_info(self.folder.name, started, what, where, station, locked=self._lock is not None)
         write_json(self.folder / "run.json", self.info)
-        self._points = AppendFile(self.folder / "points.csv")
-        self._points.append((",".join(points_columns(where.unit)) + "\n").encode())
+        if what.kind != "train":
+            self._tables[""] = _PointsFile(self.folder, "", where.shape, where.unit)
 
-    def points(self, points: Points) -> None:
-        """Append a block of points: one row a reading of a crosspoint."""
-        steps, *shape = points.readings.conductance.shape
-        if tuple(shape) != self.where.shape:
-            raise RunError(f"points of a block of {tuple(shape)} do not belong in a run on {self.where.shape}")
-        self._points.append(points_rows(points, self.readings))
-        self.readings += steps
-        self._counted += np.abs(known_counts(points.counts)).sum(axis=0)
+    def points(self, points: Points, array: str = "") -> None:
+        """Append a block of points: one row a reading of a crosspoint.
+
+        A training has several arrays, each with a table of its own: `array` names it.
+        """
+        if array not in self._tables:
+            _, rows, columns = points.readings.conductance.shape
+            self._tables[array] = _PointsFile(self.folder, array, (rows, columns), self.where.unit)
+        self._tables[array].append(points)
 
     def steps(self, columns: Mapping[str, ArrayLike]) -> None:
         """Append rows to steps.csv: one entry of each column a row; the first call names the columns."""
@@ -59,20 +59,27 @@ class RunWriter:
         self._steps.append({name: np.atleast_1d(np.asarray(values)) for name, values in columns.items()})
 
     @property
+    def readings(self) -> int:
+        """Readings so far, of all arrays; a reading of a block counts once."""
+        return sum(table.readings for table in self._tables.values())
+
+    @property
     def pulses(self) -> int:
         """Pulses so far, of all crosspoints, either sign."""
-        return int(self._counted.sum())
+        return sum(int(table.counted.sum()) for table in self._tables.values())
 
     def close(self, status: str, why_stopped: str, **more: Any) -> None:
         """Close the files, then say in run.json how it ended. Idempotent: the first call counts."""
         if self.info["status"] != "running":
             return
-        for file in (self._points, self._steps):
-            if file is not None:
-                file.close()
+        for table in self._tables.values():
+            table.file.close()
+        if self._steps is not None:
+            self._steps.close()
         self.info |= {"status": status, "why_stopped": why_stopped, "ended": provenance.now().isoformat()}
         self.info |= {"readings": self.readings, "pulses": self.pulses}
-        self.info["pulses_per_crosspoint"] = self._counted.tolist()
+        counted = {array: table.counted.tolist() for array, table in self._tables.items()}
+        self.info["pulses_per_crosspoint"] = counted.get("", counted)
         try:
             self.keep(**more)
         finally:
@@ -83,6 +90,25 @@ class RunWriter:
         """Put entries such as `result` into run.json."""
         self.info |= plain(entries)
         write_json(self.folder / "run.json", self.info)
+
+
+class _PointsFile:
+    """The table of points of one array, and what was counted of it."""
+
+    def __init__(self, folder: Path, array: str, shape: tuple[int, int], unit: str) -> None:
+        self.shape = shape
+        self.readings = 0
+        self.counted = np.zeros(shape, dtype=np.int64)
+        self.file = AppendFile(folder / points_name(array))
+        self.file.append((",".join(points_columns(unit)) + "\n").encode())
+
+    def append(self, points: Points) -> None:
+        steps, *shape = points.readings.conductance.shape
+        if tuple(shape) != self.shape:
+            raise RunError(f"points of a block of {tuple(shape)} do not belong in a run on {self.shape}")
+        self.file.append(points_rows(points, self.readings))
+        self.readings += steps
+        self.counted += np.abs(known_counts(points.counts)).sum(axis=0)
 
 
 def _first_info(

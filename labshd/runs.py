@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.crosspoints import IntArray, Readings, no_readings
+from instruments.crosspoints import Readings, no_readings
 from instruments.errors import InputError
 from labshd.locks import is_held
-from labshd.run_files import read_json, read_points, read_table, write_json
+from labshd.run_files import points_name, read_json, read_points, read_table, write_json
 from labshd.run_writer import FORMAT, FORMAT_VERSION, LOCK_NAME, NAME_KEYS
-from protocols.protocol import UNKNOWN_COUNT, Series
+from protocols.protocol import UNKNOWN_COUNT, Series, known_counts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,6 +29,7 @@ class Run:
 
     folder: Path
     info: dict[str, Any]
+    _read: dict[str, tuple[pd.DataFrame, bool]] = field(default_factory=dict[str, Any], repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -85,16 +85,23 @@ class Run:
 
     @property
     def readings(self) -> int:
-        """Readings of the block; counted from points.csv where run.json does not tell yet."""
-        return int(self.info["readings"]) if self.info.get("ended") else len(self.series())
+        """Readings of the block; counted from the points where run.json does not tell yet."""
+        if self.info.get("ended"):
+            return int(self.info["readings"])
+        return sum(len(self.series(array)) for array in self.arrays)
 
     @property
     def pulses(self) -> int:
         """Pulses of known count, of all crosspoints, either sign."""
         if self.info.get("ended"):
             return int(self.info["pulses"])
-        counts = self.series().counts
-        return int(np.abs(counts[counts != UNKNOWN_COUNT]).sum())
+        return sum(int(np.abs(known_counts(self.series(array).counts)).sum()) for array in self.arrays)
+
+    @property
+    def arrays(self) -> list[str]:
+        """Names of what has points: "" for the one block of a protocol; arrays such as "A", "C" of a training."""
+        named = sorted(path.stem.removeprefix("points-") for path in self.folder.glob("points-*.csv"))
+        return named if self.kind == "train" and not (self.folder / points_name()).exists() else ["", *named]
 
     def summary(self) -> dict[str, Any]:
         """One line of a list of runs."""
@@ -103,62 +110,74 @@ class Run:
         said = {"status": self.status, "why_stopped": self.why_stopped}
         return {"id": self.id, "what": what, "crosspoint": self.crosspoint, **said, **counted}
 
-    def table(self) -> pd.DataFrame:
+    def table(self, array: str = "") -> pd.DataFrame:
         """points.csv: one row a reading of a crosspoint, units in the column names; a torn last row is left out."""
-        return self._points[0].copy()
+        return self._points(array)[0].copy()
 
-    @property
-    def torn(self) -> bool:
-        """Whether the last row of points.csv was half written and is left out."""
-        return self._points[1]
+    def torn(self, array: str = "") -> bool:
+        """Whether the last row of the points was half written and is left out."""
+        return self._points(array)[1]
 
-    @cached_property
-    def _points(self) -> tuple[pd.DataFrame, bool]:
-        return read_points(self.folder / "points.csv", self.unit)
+    def _points(self, array: str) -> tuple[pd.DataFrame, bool]:
+        # A run that is being written grows; one that is closed is read once.
+        if array not in self._read or not self.info.get("ended"):
+            self._read[array] = read_points(self.folder / points_name(array), self.unit)
+        return self._read[array]
 
     def steps(self) -> pd.DataFrame | None:
         """steps.csv: one row a step of a training, variables as columns; None where there is none."""
         path = self.folder / "steps.csv"
         return read_table(path) if path.exists() else None
 
-    def series(self) -> Series:
+    def series(self, array: str = "") -> Series:
         """All points in the order they were taken, shape (n, rows, columns); of an interrupted run, too."""
-        table = self._points[0]
-        rows, columns = self.shape
-        steps = len(table) // (rows * columns)  # the last step of a killed run may lack some crosspoints
-        if not steps:
-            nothing = np.empty((0, rows, columns), dtype=np.int64)
-            return Series(np.empty(0, dtype=np.str_), nothing, no_readings(self.shape), self.unit)
-        self._check_order(table, steps)
-
-        def block(name: str) -> NDArray[Any]:
-            return table[name].to_numpy()[: steps * rows * columns].reshape(steps, rows, columns)
-
-        pulses = table["pulses"].to_numpy(dtype=np.int64, na_value=UNKNOWN_COUNT)
-        counts = cast("IntArray", pulses[: steps * rows * columns].reshape(steps, rows, columns))
-        names = (f"conductance_{self.unit}", "voltage_V", "current_A", "time_s", "status")
-        phases = np.asarray(table["phase"].to_numpy()[: steps * rows * columns : rows * columns], dtype=np.str_)
-        return Series(phases, counts, Readings(*(block(name) for name in names)), self.unit)
-
-    def _check_order(self, table: pd.DataFrame, steps: int) -> None:
-        """Rows come as they were written: reading by reading, in each row by row, column by column."""
-        rows, columns = self.shape
-        number = np.arange(steps * rows * columns)
-        expected = {"reading": number // (rows * columns), "row": number // columns % rows, "column": number % columns}
-        for name, values in expected.items():
-            wrong = np.flatnonzero(table[name].to_numpy()[: len(number)] != values)
-            if len(wrong):
-                found = table[name].iloc[int(wrong[0])]
-                raise InputError(
-                    f"{self.folder / 'points.csv'}, line {int(wrong[0]) + 2}: {name} is {found}, "
-                    f"{values[wrong[0]]} comes next in a block of {rows} x {columns}; was the file edited or sorted?"
-                )
+        table = self._points(array)[0]
+        return series_of(
+            table, self.unit, self.shape if not array else _shape_of(table), self.folder / points_name(array)
+        )
 
     def keep(self, **entries: Any) -> Run:
         """The run with entries such as `result` put into its run.json."""
         info = {**self.info, **entries}
         write_json(self.folder / "run.json", info)
         return open_run(self.folder)
+
+
+def _shape_of(table: pd.DataFrame) -> tuple[int, int]:
+    return (int(table["row"].max()) + 1, int(table["column"].max()) + 1) if len(table) else (1, 1)
+
+
+def series_of(table: pd.DataFrame, unit: str, shape: tuple[int, int], path: Path) -> Series:
+    """The series that a table of points holds; `InputError` names `path` and line where rows are out of order."""
+    rows, columns = shape
+    steps = len(table) // (rows * columns)  # the last step of a killed run may lack some crosspoints
+    if not steps:
+        nothing = np.empty((0, rows, columns), dtype=np.int64)
+        return Series(np.empty(0, dtype=np.str_), nothing, no_readings(shape), unit)
+    table = table[: steps * rows * columns]
+    _check_order(table, rows, columns, path)
+
+    def block(name: str) -> NDArray[Any]:
+        return table[name].to_numpy().reshape(steps, rows, columns)
+
+    pulses = table["pulses"].to_numpy(dtype=np.int64, na_value=UNKNOWN_COUNT)
+    names = (f"conductance_{unit}", "voltage_V", "current_A", "time_s", "status")
+    phases = np.asarray(table["phase"].to_numpy()[:: rows * columns], dtype=np.str_)
+    return Series(phases, pulses.reshape(steps, rows, columns), Readings(*map(block, names)), unit)
+
+
+def _check_order(table: pd.DataFrame, rows: int, columns: int, path: Path) -> None:
+    """Rows come as they were written: reading by reading, in each row by row, column by column."""
+    number = np.arange(len(table))
+    expected = {"reading": number // (rows * columns), "row": number // columns % rows, "column": number % columns}
+    for name, values in expected.items():
+        wrong = np.flatnonzero(table[name].to_numpy() != values)
+        if len(wrong):
+            found = table[name].iloc[int(wrong[0])]
+            raise InputError(
+                f"{path}, line {int(wrong[0]) + 2}: {name} is {found}, {values[wrong[0]]} comes next in a block of "
+                f"{rows} x {columns}; was the file edited or sorted?"
+            )
 
 
 def runs_folder(option: str | Path | None = None) -> Path:

@@ -22,7 +22,7 @@ from labshd.provenance import StationRecord, What, Where
 from labshd.run_files import AppendFile, cell, plain, uncell, write_json
 from labshd.run_writer import RunWriter
 from labshd.runs import list_runs, open_run, runs_folder
-from protocols.protocol import UNKNOWN_COUNT, Points, known_counts, segments
+from protocols.protocol import UNKNOWN_COUNT, Points, Series, known_counts, segments
 
 PAIR = PulsePair(Pulse(1.5, 1e-6), Pulse(-1.25, 2e-6))
 WHAT = What("protocol", "update-response", {"pulses": 3}, seed=7)
@@ -64,7 +64,7 @@ def test_every_number_and_phase_reads_back_exactly(tmp_path_factory, blocks):
     assert len(series) == sum(len(p.readings) for p in given_points)
     if not given_points:
         return
-    assert series.phases.tolist() == [p.phase for p in given_points for _ in range(len(p.readings))]
+    assert series.phases.tolist() == Series.of(given_points, (1, 1)).phases.tolist()
     assert same(series.counts, np.concatenate([p.counts for p in given_points]))
     for name in ("conductance", "voltage", "current", "time", "status"):
         assert same(getattr(series.readings, name), np.concatenate([getattr(p.readings, name) for p in given_points]))
@@ -183,7 +183,7 @@ def test_a_torn_last_row_is_left_out_and_the_rest_is_there(tmp_path):
     for cut in range(last + 1, len(data)):
         (folder / "points.csv").write_bytes(data[:cut])
         run = open_run(folder)
-        assert run.torn
+        assert run.torn()
         assert run.series().readings.conductance.ravel().tolist() == [1.25, 2.5]
     (folder / "points.csv").write_bytes(data + b"\0" * 512)
     assert len(open_run(folder).series()) == 3
@@ -246,11 +246,11 @@ def test_a_full_disk_is_told_and_earlier_rows_are_whole(tmp_path, monkeypatch):
     writer = RunWriter(tmp_path, WHAT, Where("A1"))
     writer.points(points_of([1, 2]))
     full = os.open("/dev/full", os.O_WRONLY)
-    kept = os.dup(writer._points._file.fileno())
-    os.dup2(full, writer._points._file.fileno())
+    kept = os.dup(writer._tables[""].file._file.fileno())
+    os.dup2(full, writer._tables[""].file._file.fileno())
     with pytest.raises(RunError, match=r"points\.csv: No space left.*are kept"):
         writer.points(points_of([3]))
-    os.dup2(kept, writer._points._file.fileno())
+    os.dup2(kept, writer._tables[""].file._file.fileno())
     os.close(full)
     os.close(kept)
     writer.close("failed", "the disk is full")
@@ -327,3 +327,19 @@ def test_sigkill_loses_no_acknowledged_row(tmp_path):
         values = run.series().readings.conductance.ravel().tolist()
         assert len(values) >= 2 * (last + 1)
         assert values == [i / 2 if i % 2 == 0 else (i - 1) / 2 + 0.5 for i in range(len(values))]
+
+
+def test_each_array_of_a_training_has_its_own_points(tmp_path):
+    writer = RunWriter(tmp_path, What("train", "one-parameter"), Where("A+C"))
+    writer.points(points_of(range(4), counts=[1, 1, -1, 0], shape=(1, 2)), "A")
+    writer.points(points_of([5], counts=[2]), "C")
+    assert (open_run(writer.folder).readings, open_run(writer.folder).pulses) == (3, 5)
+    writer.close("finished", "done")
+    run = open_run(writer.folder)
+    assert run.arrays == ["A", "C"]
+    assert run.series("A").readings.conductance.tolist() == [[[0, 1]], [[2, 3]]]
+    assert run.series("C").counts.tolist() == [[[2]]]
+    assert run.info["pulses_per_crosspoint"] == {"A": [[2, 1]], "C": [[2]]}
+    assert (run.readings, run.pulses) == (3, 5)
+    with pytest.raises(InputError, match=r"points\.csv is missing"):
+        run.series()
