@@ -1,0 +1,28 @@
+"""Training of analog weights on crosspoints: tiles, pulse trains, algorithms, tasks, the loop.
+
+In a notebook::
+
+    calibration = Calibration.from_model(model)
+    training = one_weight(OneParameter(), "shd", core, calibration, auxiliary=auxiliary).finish()
+    result(training)["final"]
+"""
+
+from labshd.training.calibration import Calibration
+from labshd.training.figures import figures
+from labshd.training.loop import Block, Settings, Training, one_weight
+from labshd.training.outcome import result
+from labshd.training.pulse_train import Pulsing
+from labshd.training.tasks import OneParameter, Task
+
+__all__ = [
+    "Block",
+    "Calibration",
+    "OneParameter",
+    "Pulsing",
+    "Settings",
+    "Task",
+    "Training",
+    "figures",
+    "one_weight",
+    "result",
+]

@@ -1,0 +1,217 @@
+"""The training loop: an algorithm on a task, block by block, every reading and pulse handed out to be recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from instruments.crosspoints import Crosspoints, FloatArray
+from instruments.errors import InputError
+from labshd.training.algorithms import SGD, SHD, Algorithm
+from labshd.training.calibration import Calibration
+from labshd.training.pulse_train import Pulsing
+from labshd.training.statistics import mean_of_series
+from labshd.training.tasks import OneParameter, Task
+from labshd.training.tile import Tile
+from protocols.protocol import Points
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train: steps, rates, pulses, seed.
+
+    `rate` is η (η_A of SHD), `transfer_rate` η_C, `every` τ, in weights (1 is half the range of the device). `block`
+    steps are handed out at a time (unless given, 1, or 100 where crosspoints are simulated). `common_reference` refers
+    core weights to the reference of the auxiliary array (the 3-array form), else to their own. Training stops before
+    `steps` are done when it has diverged, or, where `tolerance` is given (in weights), when the mean of the last half
+    of the weight is known that well and has stopped moving.
+    """
+
+    steps: int = 6000
+    rate: float = 0.01
+    transfer_rate: float = 0.01
+    every: int = 5
+    seed: int = 0
+    block: int | None = None
+    tolerance: float | None = None
+    common_reference: bool = True
+    pulsing: Pulsing = field(default_factory=Pulsing)
+
+    def __post_init__(self) -> None:
+        """Refuse what is no number of steps."""
+        if self.steps < 1 or (self.block is not None and self.block < 1):
+            raise InputError(f"{self.steps} steps in blocks of {self.block} are none; give 1 or more")
+
+
+@dataclass(frozen=True)
+class Block:
+    """Some steps of a training, done.
+
+    Attributes
+    ----------
+    steps
+        Columns of a table, one row a step: "step", "loss", the weight(s) and the pulses so far of each array.
+    points
+        By array, the readings taken with the pulses before each; of small arrays only.
+    """
+
+    steps: dict[str, FloatArray]
+    points: dict[str, list[Points]]
+
+
+class Training:
+    """One task, one algorithm, the crosspoints it runs on: iterate `run`, then ask `result` and `figures`.
+
+    Attributes
+    ----------
+    task, layers, settings
+        What is trained, on what, and how.
+    history
+        Columns of all steps so far, as in `Block.steps`.
+    why_stopped
+        In one sentence; empty while it runs or when it was interrupted.
+    """
+
+    def __init__(self, task: Task, layers: Sequence[Algorithm], settings: Settings, calibration: Calibration) -> None:
+        self.task, self.layers, self.settings, self.calibration = task, list(layers), settings, calibration
+        self.why_stopped = ""
+        self.diverged = False
+        self._rng = np.random.Generator(np.random.Philox([settings.seed, 1]))
+        self._blocks: list[dict[str, FloatArray]] = []
+        self._steps = 0
+
+    @property
+    def history(self) -> dict[str, FloatArray]:
+        """Columns of all steps so far."""
+        names = self._blocks[0] if self._blocks else {}
+        return {name: np.concatenate([block[name] for block in self._blocks]) for name in names}
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """Every tile of every layer."""
+        return [tile for layer in self.layers for tile in layer.tiles]
+
+    @property
+    def pulses(self) -> int:
+        """Pulses so far, of either sign, on all crosspoints."""
+        return int(sum(int(tile.pulses.sum()) for tile in self.tiles))
+
+    def run(self) -> Generator[Block, None, str]:
+        """Train: yields blocks as they are done, returns why it stopped. What was done is yielded even on failure."""
+        size = self.settings.block or (100 if self._simulated() else 1)
+        while not self.why_stopped:
+            rows: list[dict[str, float]] = []
+            try:
+                rows.extend(self._step() for _ in range(min(size, self.settings.steps - self._steps)))
+            except BaseException:
+                yield self._block(rows)
+                raise
+            yield self._block(rows)
+            self.why_stopped = self._reason()
+        return self.why_stopped
+
+    def finish(self) -> Training:
+        """Run to the end without recording; gives itself."""
+        for _ in self.run():
+            pass
+        return self
+
+    def _simulated(self) -> bool:
+        return all(tile.main.origin.kind == "simulated" for tile in self.tiles)
+
+    def _step(self) -> dict[str, float]:
+        loss = self.task.step(self.layers, self._rng)
+        self._steps += 1
+        row = {"step": float(self._steps), "loss": loss}
+        for tile in self.tiles:
+            row |= tile.columns()
+        return row
+
+    def _block(self, rows: list[dict[str, float]]) -> Block:
+        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]} if rows else {}
+        if columns:
+            self._blocks.append(columns)
+        return Block(columns, {tile.name: tile.taken() for tile in self.tiles})
+
+    def _reason(self) -> str:
+        if self._diverged():
+            self.diverged = True
+            return f"diverged after {self._steps} steps: the loss is beyond any that the weights can reach"
+        if self._steps >= self.settings.steps:
+            return f"all {self.settings.steps} steps done"
+        if self.settings.tolerance is not None and self._settled(self.settings.tolerance):
+            return f"settled after {self._steps} steps: weight known to {self.settings.tolerance:g}"
+        return ""
+
+    def _diverged(self) -> bool:
+        recent = self._recent("loss", 200)
+        return len(recent) >= 200 and not np.mean(recent) <= self.task.hopeless_loss(self.calibration.reach)
+
+    def _settled(self, tolerance: float) -> bool:
+        """Whether the last half stands still: known to `tolerance`, its two halves alike, and long enough to tell."""
+        name = f"{self.layers[0].core.name}_weight"
+        if self._steps < 300 or name not in self._blocks[0]:
+            return False
+        tail = self._recent(name, self._steps // 2)
+        whole, first, second = (mean_of_series(part) for part in (tail, *np.array_split(tail, 2)))
+        apart = abs(first.mean - second.mean) / np.hypot(first.std, second.std)
+        return whole.std < tolerance and apart < 2 and whole.effective_samples >= 10
+
+    def _recent(self, name: str, steps: int) -> FloatArray:
+        parts: list[FloatArray] = []
+        for block in reversed(self._blocks):
+            parts.append(block[name])
+            if sum(map(len, parts)) >= steps:
+                break
+        return np.concatenate(parts[::-1])[-steps:]
+
+
+def one_weight(
+    task: OneParameter,
+    algorithm: str,
+    core: Crosspoints,
+    calibration: Calibration,
+    *,
+    auxiliary: Crosspoints | None = None,
+    auxiliary_calibration: Calibration | None = None,
+    settings: Settings | None = None,
+) -> Training:
+    """Training of one weight by "sgd" (on `core`) or "shd" (with an `auxiliary` crosspoint beside it).
+
+    Both are blocks of shape (1, 1). `calibration` is that of the core, and of the auxiliary unless that has its own.
+
+    Raises
+    ------
+    InputError
+        Unknown algorithm, no auxiliary crosspoint for SHD, a target or a reference out of reach.
+    """
+    settings = settings or Settings()
+    rng = np.random.Generator(np.random.Philox([settings.seed, 2]))
+    for block in (core, auxiliary):
+        if block is not None and block.shape != (1, 1):
+            raise InputError(f"{block.name} has the shape {block.shape}; one weight takes single crosspoints")
+    if algorithm == "sgd":
+        task.check_reach(calibration.reach)
+        layer: Algorithm = SGD(Tile.of("core", core, calibration, rng, settings.pulsing), settings.rate)
+        return Training(task, [layer], settings, calibration)
+    if algorithm != "shd":
+        raise InputError(f"{algorithm!r} is not an algorithm for one weight; these are: sgd, shd")
+    if auxiliary is None:
+        raise InputError("shd takes two crosspoints, auxiliary (A) and core (C); name a second one")
+    own = auxiliary_calibration or calibration
+    common = replace_reference(calibration, own) if settings.common_reference else calibration
+    task.check_reach(common.reach)
+    a = Tile.of("auxiliary", auxiliary, own, rng, settings.pulsing)
+    c = Tile.of("core", core, common, rng, settings.pulsing)
+    layer = SHD(a, c, settings.rate, settings.transfer_rate, settings.every)
+    return Training(task, [layer], settings, common)
+
+
+def replace_reference(core: Calibration, auxiliary: Calibration) -> Calibration:
+    """The calibration of core crosspoints referred to the reference of the auxiliary ones (3-array form).
+
+    `InputError` where that reference lies outside of what the core reaches.
+    """
+    return replace(core, reference=auxiliary.reference, reference_std=auxiliary.reference_std)

@@ -1,0 +1,83 @@
+"""What a training of one weight came to: where it settled, with its error, beside what theory predicts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from labshd.training.algorithms import SHD
+from labshd.training.calibration import Calibration
+from labshd.training.loop import Training
+from labshd.training.statistics import mean_of_series
+from labshd.training.tasks import OneParameter
+
+
+def result(training: Training, auxiliary: Calibration | None = None) -> dict[str, Any]:
+    """Numbers of a training of one weight, whole or interrupted; JSON-able, None where there is no number.
+
+    "final" is the mean of the core weight over the last half of the steps with its standard error "final_std",
+    "error" = final − target, in weights; "error_relative_to_range" is that over the range of the device (2 in
+    weights). "prediction" is where the algorithm should settle: w0/(1 + κS/k) for SGD, w0 for SHD.
+    """
+    task, layer = training.task, training.layers[0]
+    if not isinstance(task, OneParameter):
+        raise TypeError(f"the outcome of {task.name} is not that of one weight")
+    history = training.history
+    steps = len(history.get("step", ()))
+    name = f"{layer.core.name}_weight"
+    tail = mean_of_series(history[name][-max(1, steps // 2) :]) if steps else None
+    final, std = (tail.mean, tail.std) if tail else (math.nan, math.nan)
+    kappa = (auxiliary or training.calibration).weight_kappa
+    predicted = prediction(training, kappa)
+    error = final - task.target
+    return {
+        "task": task.name,
+        "algorithm": layer.name,
+        "target": task.target,
+        "final": _number(final),
+        "final_std": _number(std),
+        "effective_samples": _number(tail.effective_samples if tail else 0.0),
+        "error": _number(error),
+        "error_relative_to_range": _number(error / 2),
+        "prediction": predicted,
+        "deviation_from_prediction": _number(final - predicted["final"]) if "final" in predicted else None,
+        "steps": steps,
+        "pulses": training.pulses,
+        "pulses_by_array": {tile.name: int(tile.pulses.sum()) for tile in training.tiles},
+        "updates_cut_by_bit_length": sum(tile.clipped for tile in training.tiles),
+        "final_conductance": _conductance(training, final),
+        "diverged": training.diverged,
+        "why_stopped": training.why_stopped,
+    }
+
+
+def prediction(training: Training, kappa: float | None) -> dict[str, float]:
+    """What theory says of this training; κ in weights, as `Calibration.weight_kappa`. Empty where κ is not known.
+
+    SGD: "final" = w0/(1 + κS/k). SHD: "final" = w0; "period" = 2π √(τ/(η_A η_C k)) [steps]; "damping" = η_A κ S [per
+    step] of A, S = σ √(2/π) at the target; "bias_per_reference_error" = −κ S/k: what a reference that is off by r
+    adds to C, to first order in r.
+    """
+    task, layer = training.task, training.layers[0]
+    if kappa is None or not isinstance(task, OneParameter):
+        return {}
+    at_target = task.mean_gradient(task.target)
+    if not isinstance(layer, SHD):
+        return {"final": task.sgd_settles_at(kappa)}
+    frequency = math.sqrt(layer.rate * layer.transfer_rate * task.stiffness / layer.every)
+    return {
+        "final": task.target,
+        "period": 2 * math.pi / frequency,
+        "damping": layer.rate * kappa * at_target,
+        "bias_per_reference_error": -kappa * at_target / task.stiffness,
+    }
+
+
+def _conductance(training: Training, weight: float) -> dict[str, float | None]:
+    unit = training.layers[0].core.main.unit
+    calibration = training.calibration
+    return {f"conductance_{unit}": _number(calibration.reference + weight * calibration.scale)}
+
+
+def _number(value: float) -> float | None:
+    return float(value) if math.isfinite(value) else None

@@ -1,0 +1,105 @@
+"""Training tasks: what the weights shall become good at."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from instruments.errors import InputError
+from labshd.training.algorithms import Algorithm
+
+
+class Task(ABC):
+    """Samples, gradients and the measure of success."""
+
+    name: ClassVar[str]
+    description: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """(outputs, inputs) of each layer of weights."""
+
+    @abstractmethod
+    def step(self, layers: Sequence[Algorithm], rng: np.random.Generator) -> float:
+        """Train on one sample: forward, backward, update of every layer; gives the loss before the update."""
+
+    @abstractmethod
+    def hopeless_loss(self, reach: tuple[float, float]) -> float:
+        """A mean loss that weights within `reach` cannot have: beyond it training has diverged."""
+
+
+@dataclass(frozen=True)
+class OneParameter(Task):
+    """``E = ½ k (w − w0)²`` with gradient samples ``g = k (w − w0) + σ ξ``.
+
+    `target` w0 in units of the weight (1 is half the range of the device), `stiffness` k, `noise` σ.
+    """
+
+    name: ClassVar[str] = "one-parameter"
+    description: ClassVar[str] = "one weight, E = ½ k (w − w0)², noisy gradient: the smallest neural network"
+
+    target: float = 0.5
+    stiffness: float = 1.0
+    noise: float = 0.5
+
+    def __post_init__(self) -> None:
+        """Refuse what is no such task."""
+        if not (math.isfinite(self.target) and self.stiffness > 0 and self.noise >= 0):
+            raise InputError(f"a one-parameter task needs a finite target, stiffness > 0 and noise >= 0, not {self}")
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """One weight."""
+        return ((1, 1),)
+
+    def step(self, layers: Sequence[Algorithm], rng: np.random.Generator) -> float:
+        """One sample: x = 1, y = w, d = k (w − w0) + σ ξ."""
+        x = np.ones(1)
+        weight = layers[0].forward(x)
+        d = self.stiffness * (weight - self.target) + self.noise * rng.standard_normal(1)
+        layers[0].update(d, x)
+        return self.loss(float(weight[0]))
+
+    def loss(self, weight: float) -> float:
+        """``½ k (w − w0)²``."""
+        return 0.5 * self.stiffness * (weight - self.target) ** 2
+
+    def hopeless_loss(self, reach: tuple[float, float]) -> float:
+        """Half as much again as the loss at the farther end of the range."""
+        return 1.5 * max(self.loss(reach[0]), self.loss(reach[1]))
+
+    def check_reach(self, reach: tuple[float, float]) -> None:
+        """`InputError` unless weights within `reach` can hold the target."""
+        low, high = reach
+        if not low < self.target < high:
+            raise InputError(
+                f"a target of {self.target:g} is beyond the weights that this device holds, {low:.3g} to {high:.3g} "
+                "(1 is half of its range, 0 its reference); choose a target within, or another reference"
+            )
+
+    def mean_gradient(self, weight: float) -> float:
+        """``S = E|g|`` at a weight: the mean of a folded normal distribution; σ √(2/π) at the target."""
+        mean, sigma = self.stiffness * (weight - self.target), self.noise
+        if sigma == 0:
+            return abs(mean)
+        folded = sigma * math.sqrt(2 / math.pi) * math.exp(-0.5 * (mean / sigma) ** 2)
+        return folded + mean * math.erf(mean / (sigma * math.sqrt(2)))
+
+    def sgd_settles_at(self, kappa: float) -> float:
+        """``w0/(1 + κS/k)``, S at that weight: where SGD balances the gradient against the pull to the symmetry point.
+
+        The balance ``k (w − w0) + κ S(w) w = 0`` (mean of Onen et al. 2022, eq. 2) is unique: its left side grows
+        where w lies between 0 and w0.
+        """
+        low, high = sorted((0.0, self.target))
+        for _ in range(80):
+            middle = (low + high) / 2
+            force = self.stiffness * (middle - self.target) + kappa * self.mean_gradient(middle) * middle
+            low, high = (low, middle) if force > 0 else (middle, high)
+        return (low + high) / 2
