@@ -1,0 +1,62 @@
+"""Figures of the update response: the trace against pulse number, and ΔG±(G) with its crossing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from protocols.analysis.crossing import crossings
+from protocols.analysis.delta_g import DeltaG
+from protocols.analysis.style import DOWN, ESTIMATE, FAINT, UP, legend, new_figure, si_axis, value_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from protocols.protocol import Series
+
+
+def trace_figure(series: Series) -> Figure:
+    """Conductance after every pulse, coloured by direction."""
+    figure, (ax,) = new_figure()
+    y, counts = series.readings.conductance[:, 0, 0], series.counts[:, 0, 0]
+    x = np.cumsum(np.abs(counts))
+    for chosen, colour, label in ((counts > 0, UP, "up"), (counts < 0, DOWN, "down"), (counts == 0, FAINT, "at rest")):
+        if np.any(chosen):
+            ax.plot(x[chosen], y[chosen], ".", markersize=2.5, color=colour, label=label, rasterized=True)
+    ax.set_xlabel("pulses applied", fontsize=10)
+    si_axis(ax.yaxis, "conductance", series.unit)
+    legend(ax, loc="upper left", bbox_to_anchor=(0, 1.14), ncols=3, markerscale=4)
+    return figure
+
+
+def step_figure(table: DeltaG | None, unit: str) -> list[Figure]:
+    """Mean step up and magnitude of the mean step down against conductance; none without a table."""
+    if table is None:
+        return []
+    figure, (ax,) = new_figure()
+    for mean, std, colour, label in (
+        (table.up, table.up_std, UP, "ΔG₊, up"),
+        (-table.down, table.down_std, DOWN, "−ΔG₋, down"),
+    ):
+        there = np.isfinite(std)
+        ax.errorbar(
+            table.centre[there], mean[there], std[there], fmt="o", markersize=4, capsize=2, color=colour, label=label
+        )
+    ax.axhline(0, color="#888888", linewidth=0.8)
+    _mark(ax, table, unit)
+    si_axis(ax.xaxis, "conductance", unit)
+    si_axis(ax.yaxis, "mean step per pulse", unit)
+    legend(ax, loc="best")
+    return [figure]
+
+
+def _mark(ax: Axes, table: DeltaG, unit: str) -> None:
+    """Vertical bands where the steps cancel."""
+    for crossing in crossings(table.fit):
+        kind = "stable" if crossing.stable else "unstable"
+        label = f"{kind} symmetry point {value_text(crossing.conductance, crossing.std, unit)}"
+        ax.axvline(crossing.conductance, color=ESTIMATE, linestyle="-" if crossing.stable else "--", label=label)
+        left, right = crossing.conductance - 1.96 * crossing.std, crossing.conductance + 1.96 * crossing.std
+        ax.axvspan(left, right, color=ESTIMATE, alpha=0.15, linewidth=0)

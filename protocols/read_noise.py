@@ -1,0 +1,109 @@
+"""Read noise: many readings without a pulse; how much of it averages away, and how fast the conductance drifts."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from pydantic import Field
+
+from instruments.crosspoints import Crosspoints
+from instruments.units import Seconds
+from protocols.analysis.plain import plain
+from protocols.analysis.rest_noise import RestNoise, rest_noise
+from protocols.analysis.style import value_text
+from protocols.protocol import Protocol, Series, Steps
+from protocols.stepping import at_rest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BATCH = 100  # readings taken in one go where they follow each other at once
+
+
+class ReadNoise(Protocol):
+    """Settings of `read-noise`: it pulses nothing."""
+
+    name: ClassVar[str] = "read-noise"
+    title: ClassVar[str] = "read again and again without pulses: noise, its correlation, drift"
+
+    reads: int = Field(1000, ge=10, description="readings of every crosspoint")
+    interval: Seconds = Field(0.0, ge=0, description="pause between readings; 0 s reads as fast as the bench does")
+
+    def planned_readings(self, shape: tuple[int, int]) -> int:
+        """As many as asked for."""
+        return self.reads
+
+    def run(self, crosspoints: Crosspoints) -> Steps:
+        """Read, and wait between readings where asked to."""
+        done = 0
+        while done < self.reads:
+            batch = min(_BATCH, self.reads - done) if self.interval == 0 else 1
+            if done and self.interval > 0:
+                crosspoints.wait(self.interval)
+            yield from at_rest(crosspoints, "rest", batch)
+            done += batch
+        return f"all {self.reads} readings are taken"
+
+    def analyse(self, series: Series) -> dict[str, Any]:
+        """Mean, standard deviation, relative noise, correlation, drift and Allan deviation, each with its error."""
+        noise, unit = _noise(series), series.unit
+        numbers: dict[str, Any] = {
+            "readings": len(series),
+            "invalid_readings": int(np.sum(~np.isfinite(series.readings.conductance))),
+        }
+        if noise is None:
+            return numbers | {"verdict": "Too few readings for the noise: at least 10 with a number are needed."}
+        correlation = noise.correlation[1] if noise.correlation.size > 1 else math.nan
+        return plain(
+            numbers
+            | {
+                f"mean_{unit}": noise.mean,
+                f"mean_std_{unit}": noise.mean_std,
+                f"noise_{unit}": noise.std,
+                f"noise_std_{unit}": noise.std_std,
+                "relative_noise": noise.std / abs(noise.mean) if noise.mean else None,
+                "relative_noise_std": noise.std_std / abs(noise.mean) if noise.mean else None,
+                "autocorrelation_lag_1": correlation,
+                "autocorrelation_std": 1 / math.sqrt(noise.count),
+                "correlation_time_readings": noise.correlation_time,
+                f"drift_{unit}_per_s": noise.slope,
+                f"drift_std_{unit}_per_s": noise.slope_std,
+                "allan": {
+                    "averaging_time_s": noise.allan_time,
+                    f"deviation_{unit}": noise.allan,
+                    f"deviation_std_{unit}": noise.allan_std,
+                },
+                "verdict": _verdict(noise, unit),
+            }
+        )
+
+    def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
+        """Readings against time; autocorrelation; Allan deviation."""
+        from protocols.analysis.rest_figures import rest_figures
+
+        noise = _noise(series)
+        return [] if noise is None else rest_figures(series, noise)
+
+
+def _noise(series: Series) -> RestNoise | None:
+    readings = series.readings
+    return rest_noise(readings.conductance[:, 0, 0], readings.time[:, 0, 0])
+
+
+def _verdict(noise: RestNoise, unit: str) -> str:
+    """Level, whether it averages away, whether it drifts."""
+    if noise.std == 0:
+        return (
+            f"All {noise.count} readings are {value_text(noise.mean, None, unit)}: the noise is below the resolution."
+        )
+    level = f"A reading of {value_text(noise.mean, noise.mean_std, unit)} scatters by "
+    level += value_text(noise.std, noise.std_std, unit)
+    white = abs(float(noise.correlation[1])) < 3 / math.sqrt(noise.count) and noise.correlation_time < 1.5
+    kind = "white, it averages away" if white else f"correlated over {noise.correlation_time:.1f} readings"
+    drifts = abs(noise.slope) > 3 * noise.slope_std
+    drift = (
+        f"drift {value_text(noise.slope, noise.slope_std, unit)} per second" if drifts else "no drift beyond the error"
+    )
+    return f"{level}; {kind}; {drift}."

@@ -1,0 +1,172 @@
+"""Update response: ramps of identical pulses up and down, a reading after every pulse; ΔG±(G) is drawn from it."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+import numpy as np
+from pydantic import Field
+
+from instruments.crosspoints import Crosspoints
+from protocols.analysis.crossing import crossings
+from protocols.analysis.delta_g import DeltaG, delta_g, states_of
+from protocols.analysis.plain import plain
+from protocols.analysis.style import value_text
+from protocols.protocol import Protocol, Series, Steps
+from protocols.stepping import apply, at_rest
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_ENDS = 5  # states averaged at the end of a ramp
+
+
+class UpdateResponse(Protocol):
+    """Settings of `update-response`: a cycle is `pulses` up and `pulses` down, or the other way round."""
+
+    name: ClassVar[str] = "update-response"
+    title: ClassVar[str] = "pulse up and down, read after every pulse: steps, dynamic range and noise"
+
+    pulses: int = Field(500, ge=4, description="pulses of a ramp")
+    cycles: int = Field(3, ge=1, description="times up and down")
+    reads: int = Field(1, ge=1, description="readings after every pulse; 2 or more tell read noise from write noise")
+    first: Literal["up", "down"] = Field("up", description="direction of the first ramp")
+    rest: int = Field(20, ge=1, description="readings before the first pulse")
+    bins: int = Field(20, ge=4, description="bins of ΔG±(G) over the range covered")
+
+    def planned_readings(self, shape: tuple[int, int]) -> int:
+        """All ramps, and the readings before."""
+        return self.rest + 2 * self.cycles * self.pulses * self.reads
+
+    def run(self, crosspoints: Crosspoints) -> Steps:
+        """Ramp after ramp."""
+        yield from at_rest(crosspoints, "rest", self.rest)
+        ramps = (("up", 1), ("down", -1)) if self.first == "up" else (("down", -1), ("up", 1))
+        for _ in range(self.cycles):
+            for phase, direction in ramps:
+                counts = np.zeros((self.pulses, self.reads), dtype=np.int64)
+                counts[:, 0] = direction
+                yield from apply(crosspoints, phase, counts.ravel())
+        return f"all {self.cycles} cycles of {self.pulses} pulses up and {self.pulses} down are done"
+
+    def analyse(self, series: Series) -> dict[str, Any]:
+        """Dynamic range, steps at mid-range, symmetry points, noise, and the table of ΔG±(G)."""
+        unit, table = series.unit, delta_g(series, self.bins)
+        numbers: dict[str, Any] = {
+            "pulses": int(np.sum(np.abs(series.counts))),
+            "readings": len(series),
+            "dynamic_range": _dynamic_range(series),
+            "step_at_mid_range": None if table is None else _mid_step(table, unit),
+            "symmetry_points": [] if table is None else [c.as_dict(unit) for c in crossings(table.fit)],
+            "noise": None if table is None or table.noise is None else _noise(table, unit),
+            "delta_g": None if table is None else table.table(unit),
+        }
+        return plain(numbers | {"verdict": _verdict(numbers, unit)})
+
+    def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
+        """The trace, and ΔG±(G) with error bars."""
+        from protocols.analysis.update_figures import step_figure, trace_figure
+
+        return [trace_figure(series), *step_figure(delta_g(series, self.bins), series.unit)]
+
+
+def _dynamic_range(series: Series) -> dict[str, Any] | None:
+    """Mean conductance at the ends of ramps up and down: means of 5 states, errors from the scatter over ramps.
+
+    With one ramp of a direction the error is the scatter of the 5 states about their slope, over √5.
+    """
+    unit, up, down = series.unit, _ramp_ends(series, "up"), _ramp_ends(series, "down")
+    if up is None or down is None:
+        return None
+    (high, high_std), (low, low_std) = up, down
+    ratio = high / low if low else math.nan
+    return {
+        f"high_{unit}": high,
+        f"high_std_{unit}": high_std,
+        f"low_{unit}": low,
+        f"low_std_{unit}": low_std,
+        f"range_{unit}": high - low,
+        f"range_std_{unit}": math.hypot(high_std, low_std),
+        "ratio": ratio if low > 3 * low_std else None,
+        "ratio_std": abs(ratio) * math.hypot(high_std / high, low_std / low) if low > 3 * low_std else None,
+    }
+
+
+def _ramp_ends(series: Series, phase: str) -> tuple[float, float] | None:
+    """Mean and standard error of the conductance where ramps of a phase end."""
+    edges = np.flatnonzero(np.r_[True, series.phases[1:] != series.phases[:-1], True])
+    means: list[float] = []
+    scatter = math.nan
+    for first, last in pairwise(edges.tolist()):
+        if series.phases[first] != phase:
+            continue
+        chosen = np.zeros(len(series), dtype=bool)
+        chosen[first:last] = True
+        g = states_of(series.where(chosen)).conductance
+        g = g[np.isfinite(g)]
+        if g.size >= _ENDS:
+            means.append(float(g[-_ENDS:].mean()))
+            scatter = float(np.diff(g[-4 * _ENDS :]).std()) / math.sqrt(2 * _ENDS)
+    if not means:
+        return None
+    if len(means) == 1:
+        return means[0], scatter
+    return float(np.mean(means)), max(float(np.std(means, ddof=1)), scatter) / math.sqrt(len(means))
+
+
+def _mid_step(table: DeltaG, unit: str) -> dict[str, Any] | None:
+    """Steps in the middle of the range, from the bins next to it, and their ratio |down|/up."""
+    middle = (table.edges[0] + table.edges[-1]) / 2
+    both = np.flatnonzero(np.isfinite(table.up_std) & np.isfinite(table.down_std))
+    if both.size < 2:
+        return None
+    near = both[np.argsort(np.abs(table.centre[both] - middle))[: min(4, both.size)]]
+
+    def mean(values: np.ndarray[Any, Any], errors: np.ndarray[Any, Any]) -> tuple[float, float]:
+        weights = 1 / np.maximum(errors[near], 1e-300) ** 2
+        return float(values[near] @ weights / weights.sum()), float(1 / math.sqrt(weights.sum()))
+
+    (up, up_std), (down, down_std) = mean(table.up, table.up_std), mean(table.down, table.down_std)
+    resolved = abs(up) > 2 * up_std
+    ratio = -down / up if resolved else None
+    return {
+        f"conductance_{unit}": float(table.centre[near].mean()),
+        f"up_{unit}": up,
+        f"up_std_{unit}": up_std,
+        f"down_{unit}": down,
+        f"down_std_{unit}": down_std,
+        "asymmetry_ratio": ratio,
+        "asymmetry_ratio_std": None if ratio is None else math.hypot(down_std / up, ratio * up_std / up),
+    }
+
+
+def _noise(table: DeltaG, unit: str) -> dict[str, Any]:
+    noise = table.noise
+    assert noise is not None
+    return {
+        f"read_{unit}": noise.read,
+        f"read_std_{unit}": noise.read_std,
+        f"write_{unit}": noise.write,
+        f"write_std_{unit}": noise.write_std,
+        "cycle_to_cycle": noise.relative,
+        "cycle_to_cycle_std": noise.relative_std,
+    }
+
+
+def _verdict(numbers: dict[str, Any], unit: str) -> str:
+    """What the run says, in a sentence or two."""
+    window, points = numbers["dynamic_range"], numbers["symmetry_points"]
+    if window is None:
+        return "Too few readings for a dynamic range: at least 5 states in either direction are needed."
+    low = value_text(window[f"low_{unit}"], window[f"low_std_{unit}"], unit)
+    high = value_text(window[f"high_{unit}"], window[f"high_std_{unit}"], unit)
+    sentence = f"Ramps end at {low} and {high}"
+    if not points:
+        return f"{sentence}; steps up and down are not resolved to cancel anywhere in this range."
+    named = [
+        f"{value_text(p[f'conductance_{unit}'], p[f'std_{unit}'], unit)} ({'stable' if p['stable'] else 'unstable'})"
+        for p in points
+    ]
+    return f"{sentence}; steps up and down cancel at {', '.join(named)}."
