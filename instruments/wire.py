@@ -20,6 +20,7 @@ from pymeasure.adapters import VISAAdapter
 from pyvisa.constants import StatusCode
 from pyvisa.errors import Error as VisaError
 from pyvisa.errors import VisaIOError
+from pyvisa.rname import InvalidResourceName, ResourceName
 
 from instruments.clock import Clock, RealClock
 from instruments.errors import InputError, InstrumentError, NotAnswering
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TERMINATION = "\n"  # of every message in both directions: IEEE 488.2, and the default of the boxes' sockets
+_LINE_FEED = TERMINATION.encode("ascii")
 
 
 class Message(NamedTuple):
@@ -90,6 +92,8 @@ class Wire(VISAAdapter):
         self._sink = sink
         self._last_written = ""
         self._resource = resource
+        if visa_library == "@py" or not isinstance(visa_library, str):
+            _check_name(resource)  # a vendor's library knows aliases as well
         try:
             super().__init__(
                 resource,
@@ -99,7 +103,7 @@ class Wire(VISAAdapter):
                 timeout=timeout * 1e3,
             )
         except VisaIOError as error:
-            self._cannot_open(error)
+            raise NotAnswering(f"{self} cannot be opened: {error.description} Is it on and connected?") from error
         except (VisaError, OSError, ValueError) as error:
             raise NotAnswering(f"{self} cannot be opened: {error}") from error
         _send_at_once(self.connection)
@@ -125,22 +129,21 @@ class Wire(VISAAdapter):
     def read(self, **kwargs: Any) -> str:
         """The next reply without its termination; `NotAnswering` after the timeout, with the session made clean."""
         try:
-            reply = self.connection.read(**kwargs)
+            received = self.connection.read_raw(**kwargs)
         except (VisaError, OSError) as error:
             self._lost(error)
-        except UnicodeDecodeError as error:
-            raise InstrumentError(f"{self} answered {self._last_written!r} with bytes that are no text") from error
+        if not received.endswith(_LINE_FEED) or not received.isascii():
+            self._garbled(received)
+        reply = received[:-1].decode("ascii")
         if self._sink is not None:
             self._sink(Message(self.clock.now(), self.instrument, "read", reply))
         return reply
 
-    def _cannot_open(self, error: VisaIOError) -> NoReturn:
-        if error.error_code == StatusCode.error_invalid_resource_name:
-            raise InputError(
-                f"{self._resource!r} is not a VISA resource name; write it like 'TCPIP0::192.168.0.5::inst0::INSTR', "
-                "'GPIB0::24::INSTR' or 'USB0::0x05E6::0x2450::04412345::INSTR'"
-            ) from error
-        raise NotAnswering(f"{self} cannot be opened: {error.description}; is it on and connected?") from error
+    def _garbled(self, received: bytes) -> NoReturn:
+        """Half a reply, or one that is no text, is never a value."""
+        self._clean()
+        what = "bytes that are no text" if received.endswith(_LINE_FEED) else "half a reply"
+        raise InstrumentError(f"{self} answered {self._last_written!r} with {what}: {received[:60]!r}")
 
     def _lost(self, error: Exception) -> NoReturn:
         """Make the session clean, then say what was not answered."""
@@ -168,6 +171,16 @@ class Wire(VISAAdapter):
             log.warning("%s could not be cleared: %s", self, error)
             return False
         return True
+
+
+def _check_name(resource: str) -> None:
+    try:
+        ResourceName.from_string(resource)
+    except InvalidResourceName as error:
+        raise InputError(
+            f"{resource!r} is not a VISA resource name; write it like 'TCPIP0::192.168.0.5::inst0::INSTR', "
+            "'GPIB0::24::INSTR' or 'USB0::0x05E6::0x2450::04412345::INSTR'"
+        ) from error
 
 
 def _restore_termination(connection: MessageBasedResource) -> None:

@@ -38,6 +38,18 @@ class Connected(Instrument):
         self.limits = limits
         self.clock: Clock = getattr(adapter, "clock", None) or RealClock()
 
+    def ask(self, command: str, query_delay: float | None = None) -> str:
+        """Send a query and give its reply, by the shortest way: this is what a cycle of pulse and read is made of."""
+        adapter = self.adapter
+        adapter.write(command)
+        if query_delay:
+            self.clock.wait(query_delay)
+        return adapter.read()
+
+    def write(self, command: str, **kwargs: Any) -> None:
+        """Send a command."""
+        self.adapter.write(command, **kwargs)
+
     def identity(self) -> str:
         """Answer of the identity query."""
         return self.ask("*IDN?").strip()

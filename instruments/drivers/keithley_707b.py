@@ -67,7 +67,7 @@ class Keithley707B(Connected, SwitchMatrix):
 
     def channel(self, slot: int, row: str, column: int) -> str:
         """Name of a relay, such as 1A02; `InputError` where the matrix has none."""
-        if not 1 <= slot <= SLOTS or row not in ROWS or not row or not 1 <= column <= COLUMNS:
+        if not 1 <= slot <= SLOTS or row not in tuple(ROWS) or not 1 <= column <= COLUMNS:
             raise InputError(
                 f"slot {slot}, row {row!r}, column {column} is not in this matrix: slots 1 to {SLOTS}, "
                 f"rows {ROWS[0]} to {ROWS[-1]}, columns 1 to {COLUMNS}"

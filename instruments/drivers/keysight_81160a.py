@@ -16,7 +16,7 @@ from pymeasure.adapters import Adapter
 from instruments.crosspoints import Pulse
 from instruments.drivers.connected import si
 from instruments.drivers.scpi import Scpi
-from instruments.errors import LimitError
+from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.roles import PulseSource
 from instruments.units import text
@@ -120,7 +120,7 @@ class Keysight81160A(Scpi, PulseSource):
     def _fire(self, count: int) -> float:
         """One burst on a software trigger; waits for its end on the clock, then asks for it."""
         if self._pulse is None:
-            raise LimitError("no pulse is configured; configure one before firing")
+            raise InputError("no pulse is configured; configure one before firing")
         if count != self._count:
             self.write(f":TRIG1:COUN {count}")
             self._count = count

@@ -7,6 +7,7 @@ ranges. The clamp is real: where the limit is reached, the source gives the volt
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import ClassVar, Final, NamedTuple
 
 from sim_device.virtual_bench.circuit import Circuit
@@ -181,6 +182,7 @@ class Keithley2450Twin(SettingsTwin):
             del self.buffer[: len(self.buffer) - BUFFER]
 
 
+@lru_cache(maxsize=256)
 def _elements(arguments: Arguments) -> tuple[str, ...]:
     return tuple(choice(text, ELEMENTS) for text in arguments) or ("READ",)
 

@@ -19,6 +19,7 @@ ROWS: Final = "ABCDEFGH"
 COLUMNS: Final = 12
 SETTLING: Final = 15e-3  # [s] actuation of a 7072 card
 _CHANNEL: Final = re.compile(r"\s*([1-6])([A-H])(\d\d)\s*$", re.IGNORECASE)
+_REMEMBERED: Final = 4096  # channel lists
 _RULES: Final = {"channel.OFF": 0.0, "channel.BREAK_BEFORE_MAKE": 1.0, "channel.MAKE_BEFORE_BREAK": 2.0}
 
 
@@ -39,6 +40,7 @@ class Keithley707BTwin(TspTwin):
         self.cards = cards
         self.closed: frozenset[Relay] = frozenset()
         self._rule = _RULES["channel.BREAK_BEFORE_MAKE"]
+        self._lists: dict[Value, frozenset[Relay]] = {}
         super().__init__()
 
     def _own_functions(self) -> Mapping[str, Callable[..., Value]]:
@@ -102,7 +104,12 @@ class Keithley707BTwin(TspTwin):
         return self._listed(text)
 
     def _listed(self, text: Value) -> frozenset[Relay]:
-        return frozenset(self._ordered(text))
+        listed = self._lists.get(text)
+        if listed is None:
+            if len(self._lists) > _REMEMBERED:
+                self._lists.clear()
+            listed = self._lists[text] = frozenset(self._ordered(text))
+        return listed
 
     def _ordered(self, text: Value) -> list[Relay]:
         if not isinstance(text, str) or not text.strip():

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final, NamedTuple, TypeAlias
 
-from sim_device.virtual_bench.scpi_values import ScpiError, split_outside_quotes
+from sim_device.virtual_bench.scpi_values import ScpiError, short_form, split_outside_quotes
 
 Arguments: TypeAlias = tuple[str, ...]
 Suffixes: TypeAlias = tuple[int, ...]
@@ -98,8 +98,7 @@ def _numbered(parts: list[tuple[str, str, str]]) -> list[_Keyword]:
     keywords: list[_Keyword] = []
     slot = 0
     for bracket, word, most in parts:
-        short = "".join(c for c in word if not c.islower()).upper()
-        keywords.append(_Keyword(short, word.upper(), bool(bracket), slot if most else None))
+        keywords.append(_Keyword(short_form(word), word.upper(), bool(bracket), slot if most else None))
         slot += bool(most)
     return keywords
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from functools import cache
 from typing import Final
 
 
@@ -49,7 +50,13 @@ def number(text: str, unit: str = "") -> float:
 def is_form_of(text: str, keyword: str) -> bool:
     """Whether `text` is the short or the long form of a keyword written like ``MAXimum``."""
     given = text.upper()
-    return given == keyword.upper() or given == "".join(c for c in keyword if not c.islower()).upper()
+    return given == keyword.upper() or given == short_form(keyword)
+
+
+@cache
+def short_form(keyword: str) -> str:
+    """Short form of a keyword written like ``MAXimum``: MAX."""
+    return "".join(c for c in keyword if not c.islower()).upper()
 
 
 def boolean(text: str) -> bool:
@@ -66,7 +73,7 @@ def choice(text: str, keywords: tuple[str, ...]) -> str:
     """Short form of the one of `keywords` that `text` is a form of."""
     for keyword in keywords:
         if is_form_of(text, keyword):
-            return "".join(c for c in keyword if not c.islower()).upper()
+            return short_form(keyword)
     raise ScpiError(-224, "Illegal parameter value")
 
 

@@ -114,8 +114,8 @@ class VirtualVisaLibrary(VisaLibraryBase):
         """End a session, or all with the manager."""
         if session == _MANAGER:
             self._sessions.clear()
-        else:
-            self._sessions.pop(session, None)
+        elif (link := self._sessions.pop(session, None)) is not None and "::SOCKET" in link.name:
+            link.port.clear()  # what was not read goes with the connection
         return self.handle_return_value(None, StatusCode.success)
 
     def list_resources(self, session: Any, query: str = "?*::INSTR") -> tuple[str, ...]:
