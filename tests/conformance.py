@@ -1,0 +1,204 @@
+"""What every kind of crosspoints does, whatever stands behind it: one suite, subclassed for each backend.
+
+A test module of a backend subclasses `Conformance`, gives the fixture `crosspoints` (a fresh block of any shape, open)
+and says how noisy it is::
+
+    class TestSimulated(Conformance):
+        unmoved, visible = 1e-7, 50
+
+        @pytest.fixture
+        def crosspoints(self):
+            with SimCrosspoints(...) as block:
+                yield block
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from instruments.crosspoints import Crosspoints, PulsePair, PulseTrains, Readings
+from instruments.errors import InputError
+
+
+class Conformance:
+    """Subclass it, give the fixture, set the numbers."""
+
+    unmoved: float  # [unit] by how much a mean of READS readings may differ where nothing was pulsed: > 5 sd of it
+    visible: int = 50  # pulses of one sign that move a crosspoint by several times `unmoved`
+    READS = 4
+
+    @pytest.fixture
+    def crosspoints(self) -> Iterator[Crosspoints]:
+        raise AssertionError("the backend gives its own fixture")
+
+    def forbidden(self, crosspoints: Crosspoints) -> PulsePair | None:
+        """A pulse pair that this block must refuse; None where there is none."""
+        return None
+
+    def level(self, crosspoints: Crosspoints) -> np.ndarray[Any, Any]:
+        return crosspoints.read(self.READS).conductance.mean(axis=0)
+
+    def assert_unmoved(self, crosspoints: Crosspoints, before: np.ndarray[Any, Any]) -> None:
+        assert np.all(np.abs(self.level(crosspoints) - before) < self.unmoved)
+
+    # What a block says of itself
+
+    def test_a_block_says_what_it_is(self, crosspoints: Crosspoints) -> None:
+        rows, columns = crosspoints.shape
+        assert rows >= 1
+        assert columns >= 1
+        assert crosspoints.unit in ("S", "normalised")
+        assert crosspoints.name
+        assert crosspoints.origin.kind
+        assert crosspoints.pulses.up != crosspoints.pulses.down
+
+    # Reading
+
+    def test_a_reading_has_a_number_for_every_crosspoint(self, crosspoints: Crosspoints) -> None:
+        readings = crosspoints.read(3)
+        self.assert_well_formed(crosspoints, readings, 3)
+        assert len(crosspoints.read()) == 1
+
+    def test_reading_moves_nothing(self, crosspoints: Crosspoints) -> None:
+        before = self.level(crosspoints)
+        crosspoints.read(20)
+        self.assert_unmoved(crosspoints, before)
+
+    def test_reading_no_times_is_refused(self, crosspoints: Crosspoints) -> None:
+        with pytest.raises(InputError):
+            crosspoints.read(0)
+
+    # Pulsing
+
+    def test_up_raises_and_down_lowers(self, crosspoints: Crosspoints) -> None:
+        start = self.level(crosspoints)
+        crosspoints.pulse(self.visible)
+        high = self.level(crosspoints)
+        crosspoints.pulse(-self.visible)
+        low = self.level(crosspoints)
+        assert np.all(high > start + self.unmoved)
+        assert np.all(low < high - self.unmoved)
+
+    def test_no_pulses_move_nothing(self, crosspoints: Crosspoints) -> None:
+        before = self.level(crosspoints)
+        crosspoints.pulse(0)
+        crosspoints.pulse(np.zeros(crosspoints.shape, dtype=np.int64))
+        self.assert_unmoved(crosspoints, before)
+
+    @pytest.mark.parametrize("counts", [1.5, np.nan, np.inf, np.ones((1, 2, 3, 4))])
+    def test_counts_that_are_none_are_refused_and_nothing_moves(self, crosspoints: Crosspoints, counts: Any) -> None:
+        before = self.level(crosspoints)
+        with pytest.raises(InputError):
+            crosspoints.pulse(counts)
+        self.assert_unmoved(crosspoints, before)
+
+    def test_a_forbidden_pulse_is_refused_and_nothing_moves(self, crosspoints: Crosspoints) -> None:
+        pair = self.forbidden(crosspoints)
+        if pair is None:
+            pytest.skip("this backend refuses no pulse")
+        before = self.level(crosspoints)
+        with pytest.raises(InputError):
+            crosspoints.pulse(self.visible, pair)
+        with pytest.raises(InputError):
+            crosspoints.trace(np.full(3, self.visible), pair)
+        self.assert_unmoved(crosspoints, before)
+
+    # Views
+
+    def test_a_view_is_the_same_device(self, crosspoints: Crosspoints) -> None:
+        corner = crosspoints[-1, -1]
+        assert corner.shape == (1, 1)
+        before = self.level(crosspoints)
+        corner.pulse(self.visible)
+        moved = self.level(crosspoints) - before
+        assert moved[-1, -1] > self.unmoved
+        moved[-1, -1] = 0
+        assert np.all(np.abs(moved) < self.unmoved)
+        assert corner.read().conductance[0, 0, 0] == pytest.approx(self.level(crosspoints)[-1, -1], abs=self.unmoved)
+
+    def test_a_view_of_everything_is_everything(self, crosspoints: Crosspoints) -> None:
+        assert crosspoints[:, :].shape == crosspoints.shape
+        assert crosspoints[0].shape == (1, crosspoints.shape[1])
+
+    def test_a_view_of_nothing_is_refused(self, crosspoints: Crosspoints) -> None:
+        with pytest.raises(InputError):
+            crosspoints[crosspoints.shape[0], 0]
+
+    # Streams and traces
+
+    def test_a_trace_reads_after_every_step(self, crosspoints: Crosspoints) -> None:
+        counts = np.concatenate([np.full(4, self.visible), np.zeros(2), np.full(4, -self.visible)]).astype(np.int64)
+        readings = crosspoints.trace(counts)
+        self.assert_well_formed(crosspoints, readings, 10)
+        g = readings.conductance
+        assert np.all(g[3] > g[0])
+        assert np.all(np.abs(g[5] - g[3]) < 2 * self.unmoved)
+        assert np.all(g[9] < g[5])
+
+    def test_a_stream_yields_the_steps_in_order(self, crosspoints: Crosspoints) -> None:
+        parts = list(crosspoints.stream(np.full((5, *crosspoints.shape), self.visible)))
+        joined = Readings.join(parts)
+        self.assert_well_formed(crosspoints, joined, 5)
+        assert np.all(joined.conductance[-1] > joined.conductance[0])
+
+    def test_a_trace_of_no_steps_is_empty(self, crosspoints: Crosspoints) -> None:
+        assert crosspoints.trace(np.zeros((0, *crosspoints.shape), dtype=np.int64)).conductance.shape == (
+            0,
+            *crosspoints.shape,
+        )
+
+    def test_a_trace_refuses_other_shapes(self, crosspoints: Crosspoints) -> None:
+        with pytest.raises(InputError):
+            crosspoints.trace(np.ones((2, 2), dtype=np.int64))
+
+    # Arrays
+
+    def test_coincidences_pulse(self, crosspoints: Crosspoints) -> None:
+        rows, columns = crosspoints.shape
+        row_slots = np.zeros((rows, self.visible), dtype=np.int8)
+        row_slots[0] = 1
+        before = self.level(crosspoints)
+        crosspoints.coincide(PulseTrains(row_slots), PulseTrains(np.ones((columns, self.visible), dtype=np.int8)))
+        moved = self.level(crosspoints) - before
+        assert np.all(moved[0] > self.unmoved)
+        assert np.all(np.abs(moved[1:]) < self.unmoved)
+
+    def test_forward_and_backward_are_ohm_and_kirchhoff(self, crosspoints: Crosspoints) -> None:
+        rows, columns = crosspoints.shape
+        g = self.level(crosspoints)
+        volts, row_volts = np.linspace(0.1, 0.2, columns), np.linspace(0.1, 0.2, rows)
+        # one reading in place of a mean: sqrt(READS) noisier, and the errors of a line add up
+        tolerance = self.unmoved * np.sqrt(self.READS) * 0.2 * max(rows, columns)
+        assert crosspoints.forward(volts) == pytest.approx(g @ volts, abs=tolerance)
+        assert crosspoints.backward(row_volts) == pytest.approx(g.T @ row_volts, abs=tolerance)
+
+    # Time and safety
+
+    def test_time_never_runs_backwards(self, crosspoints: Crosspoints) -> None:
+        times = [crosspoints.read().time.max()]
+        crosspoints.pulse(1)
+        times.append(crosspoints.read().time.min())
+        crosspoints.wait(0.01)
+        times.append(crosspoints.read().time.min())
+        times.extend(crosspoints.trace(np.ones(3, dtype=np.int64)).time.max(axis=(1, 2)))
+        assert np.all(np.diff(times) >= 0)
+        assert times[2] - times[1] >= 0.01 * 0.999
+
+    def test_safe_is_idempotent_and_ends_a_context(self, crosspoints: Crosspoints) -> None:
+        crosspoints.safe()
+        crosspoints.safe()
+        with crosspoints as block:
+            assert block is crosspoints
+
+    def assert_well_formed(self, crosspoints: Crosspoints, readings: Readings, length: int) -> None:
+        for name in ("conductance", "voltage", "current", "time", "status"):
+            assert getattr(readings, name).shape == (length, *crosspoints.shape), name
+        assert np.all(np.isfinite(readings.conductance))
+        assert np.all(np.isfinite(readings.time))
+        assert np.all(readings.status == 0)
+        assert readings.status.dtype == np.uint8
+        assert np.all(np.diff(readings.time.max(axis=(1, 2))) >= 0)
