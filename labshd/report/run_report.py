@@ -1,0 +1,235 @@
+"""A run as one self-contained HTML page: what it found, how it ended, figures, settings, where it came from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from pydantic import ValidationError
+
+from instruments.errors import InputError
+from instruments.units import text
+from labshd.report import figures, numbers
+from labshd.report.page import Page, Section
+from labshd.runs import Run
+from protocols.protocol import Protocol, Series, segments
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SHOWN = 4  # crosspoints of a block that get figures of their own
+_TONES = {"failed": "bad", "interrupted": "warning", "running": "warning"}
+
+
+def write_report(run: Run, path: Path | None = None) -> Path:
+    """Write the report of a run; into its folder as report.html where no `path` is given."""
+    return run_page(run).write(path or run.folder / "report.html")
+
+
+def run_page(run: Run) -> Page:
+    """The page of a run: sections for result, figures, settings and provenance."""
+    block = f" on {run.crosspoint}" if run.crosspoint else ""
+    title = f"{run.name}{block}" if run.kind == "protocol" else f"{run.kind}: {run.name}{block}"
+    page = Page(title, f"run {run.id}, begun {_when(run.info.get('started'))}", run.status)
+    _ending(page, run)
+    _result(page, run)
+    for array in run.arrays:
+        _measured(page, run, array)
+    _settings(page, run)
+    _provenance(page, run)
+    return page
+
+
+def _ending(page: Page, run: Run) -> None:
+    section = page.section("How it ended")
+    if run.status != "finished":
+        said = f"The run is {run.status}" if run.status == "running" else f"The run was {run.status}"
+        said = "The run failed" if run.status == "failed" else said
+        section.notice(f"{said}: {run.why_stopped or 'no reason is known'}.", _TONES.get(run.status, "bad"))
+    if run.unit != "S":
+        section.notice("Conductance is in normalised units: no number here is in siemens.")
+    section.facts(
+        {
+            "stopped because": run.why_stopped,
+            "readings": f"{run.readings:,}".replace(",", "\u202f"),
+            "pulses": f"{run.pulses:,}".replace(",", "\u202f"),
+            "took": _duration(run.info.get("started"), run.info.get("ended")),
+            "device": _device(run),
+        }
+    )
+
+
+def _device(run: Run) -> str:
+    kinds = {
+        "bench": "instruments on a bench",
+        "rehearsal": "rehearsal on virtual instruments",
+        "simulated": "simulated crosspoints",
+        "import": "imported data",
+        "replay": "replay of a recording",
+    }
+    kind = str(run.info.get("origin", {}).get("kind", ""))
+    return kinds.get(kind, kind)
+
+
+def _result(page: Page, run: Run) -> None:
+    section = page.section("Result")
+    if error := run.info.get("analysis_error"):
+        section.notice(f"The points could not be analysed: {error}. They are all in the run.", "bad")
+    result = run.result
+    if not result:
+        return
+    if isinstance(verdict := result.get("verdict"), str):
+        section.text(verdict)
+    add_numbers(section, {key: value for key, value in result.items() if key != "verdict"})
+
+
+def add_numbers(section: Section, result: Mapping[str, Any]) -> Section:
+    """Add every number of a result with its uncertainty, and its lists as tables."""
+    section.facts(numbers.rows(result))
+    for name, columns, rows in numbers.lists(result):
+        section.table(columns, rows, name)
+    return section
+
+
+def _measured(page: Page, run: Run, array: str) -> None:
+    section = page.section(f"Measured on array {array}" if array else "Measured")
+    try:
+        series = run.series(array)
+    except InputError as error:
+        section.notice(str(error), "bad")
+        return
+    if not len(series):
+        section.text("Nothing was measured.")
+        return
+    if run.torn(array):
+        section.notice("The last row of the points was half written and is left out.")
+    rows, columns = series.shape
+    if rows * columns > 1:
+        section.figure(figures.block_figure(series), "Conductance of all crosspoints; grey: single crosspoints.")
+        section.figure(figures.map_figure(series), "The last reading of every crosspoint.")
+    for row, column in [(row, column) for row in range(rows) for column in range(columns)][:_SHOWN]:
+        _crosspoint(section, run, series.crosspoint(row, column), _result_at(run, row, column), (row, column))
+
+
+def _result_at(run: Run, row: int, column: int) -> dict[str, Any]:
+    result = run.result or {}
+    each: list[dict[str, Any]] = result.get("crosspoints", [])
+    return next((one for one in each if (one.get("row"), one.get("column")) == (row, column)), result)
+
+
+def _crosspoint(section: Section, run: Run, series: Series, result: dict[str, Any], at: tuple[int, int]) -> None:
+    where = "" if run.shape == (1, 1) else f" Crosspoint in row {at[0]}, column {at[1]}."
+    protocol = protocol_of(run)
+    own = _protocol_figures(section, protocol, series, result)
+    if own:
+        for figure in own:
+            section.figure(figure, f"{_caption(figure)}{where}")
+    else:
+        pieces = len(segments(series))
+        gaps = f" The line is broken {pieces - 1} times, where what happened between is not known." * (pieces > 1)
+        section.figure(figures.trace_figure(series), f"Every reading against the pulses before it.{gaps}{where}")
+        if pieces > 2:
+            section.figure(figures.pieces_figure(series), f"The same, piece by piece from its own beginning.{where}")
+    if histogram := figures.histogram_figure(series):
+        section.figure(histogram, f"How often each conductance was read.{where}")
+
+
+def _protocol_figures(
+    section: Section, protocol: Protocol | None, series: Series, result: dict[str, Any]
+) -> list[Figure]:
+    if protocol is None or not result:
+        return []
+    try:
+        return protocol.figures(series, result)
+    except Exception as error:  # a protocol may be a user's own; its points are shown all the same
+        section.notice(f"The figures of {protocol.name} could not be drawn: {type(error).__name__}: {error}")
+        return []
+
+
+def _caption(figure: Figure) -> str:
+    """What a protocol says of its figure in `figure.set_label`; else its titles, or what it draws against what."""
+    if said := str(figure.get_label() or ""):
+        return said
+    panels = [axes.get_title() or f"{axes.get_ylabel()} against {axes.get_xlabel()}" for axes in figure.axes]
+    said = "; ".join(dict.fromkeys(panel for panel in panels if panel.strip() != "against"))
+    return f"{said[:1].upper()}{said[1:]}."
+
+
+def protocol_of(run: Run) -> Protocol | None:
+    """The protocol of a run with the settings it ran with; None for other runs, or where it is not known here."""
+    from protocols import catalogue
+
+    # Only by name: a run that came from elsewhere must not make us execute a file that it names.
+    if run.kind != "protocol" or run.name not in catalogue.names():
+        return None
+    try:
+        return catalogue.find(run.name).model_validate(run.info.get("settings", {}))
+    except (InputError, ValidationError):
+        return None
+
+
+def _settings(page: Page, run: Run) -> None:
+    section = page.section("Settings")
+    section.facts(_flat(_part(run, "settings")))
+    if "seed" not in _part(run, "settings"):
+        section.facts({"seed": run.info.get("seed")})
+    page.section("Limits").facts(_flat(_part(run, "limits")))
+    page.section("Instruments").facts(_flat(_part(run, "instruments")))
+    station = _part(run, "station")
+    if station.get("text"):
+        page.section("Station").file(f"Station file {station.get('file', '')}", str(station["text"]))
+
+
+def _part(run: Run, key: str) -> dict[str, Any]:
+    value = run.info.get(key)
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as lines; lists as JSON."""
+    flat: list[tuple[str, str]] = []
+    for key, value in values.items():
+        name = f"{prefix}{numbers.readable(str(key))}"
+        if isinstance(value, Mapping):
+            flat += _flat(cast("Mapping[str, Any]", value), f"{name}: ")
+        elif isinstance(value, list):
+            flat.append((name, json.dumps(value, ensure_ascii=False)))
+        elif value is not None:
+            flat.append((name, str(value)))
+    return flat
+
+
+def _provenance(page: Page, run: Run) -> None:
+    section = page.section("Provenance")
+    who = _part(run, "who")
+    section.facts(
+        {
+            "run": run.id,
+            "by": f"{who.get('user', 'unknown')} on {who.get('host', 'unknown')}",
+            "began": _when(run.info.get("started")),
+            "ended": _when(run.info.get("ended")),
+        }
+    )
+    section.facts({"versions": ", ".join(f"{name} {number}" for name, number in _part(run, "versions").items())})
+    section.file("run.json, everything that is known of this run", json.dumps(run.info, indent=2, ensure_ascii=False))
+
+
+def _when(stamp: object) -> str:
+    try:
+        return f"{datetime.fromisoformat(str(stamp)):%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return ""
+
+
+def _duration(started: object, ended: object) -> str:
+    try:
+        took = datetime.fromisoformat(str(ended)) - datetime.fromisoformat(str(started))
+    except ValueError:
+        return ""
+    seconds = took.total_seconds()
+    if seconds < 120:
+        return text(seconds, "s", 3)
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
