@@ -1,4 +1,4 @@
-"""A device by name or file: simulated crosspoints of a preset or of a fitted device."""
+"""A device by name or file: a preset, a fitted device, the run that holds one; and simulated crosspoints of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,22 @@ from pathlib import Path
 from instruments.crosspoints import PulsePair
 from sim_device.crosspoints import NOMINAL, SimCrosspoints
 from sim_device.fitted import FittedDevice
-from sim_device.presets import preset
+from sim_device.presets import Preset, preset
+
+FITTED = "fitted.json"  # name of the fitted device in the folder of a run
+
+
+def fitted_or_preset(device: str, folder: Path | None = None) -> FittedDevice | Preset:
+    """`device` is a ``.json`` file of a fitted device, the folder of a run that was fitted, or the name of a preset.
+
+    Files are looked for beside `folder`. Raises `InputError` for an unknown preset, or a file that is missing or wrong.
+    """
+    path = (folder or Path()) / device
+    if path.is_dir():
+        return FittedDevice.load(path / FITTED)
+    if device.endswith(".json"):
+        return FittedDevice.load(path)
+    return preset(device)
 
 
 def simulated_crosspoints(
@@ -19,11 +34,7 @@ def simulated_crosspoints(
     pulses: PulsePair = NOMINAL,
     name: str = "simulated",
 ) -> SimCrosspoints:
-    """Crosspoints of `device`: the name of a preset, or the ``.json`` file of a fitted device, beside `folder`.
-
-    Raises `InputError` for an unknown preset, or a file that is missing or wrong.
-    """
-    if device.endswith(".json"):
-        fitted = FittedDevice.load((folder or Path()) / device)
-        return SimCrosspoints.from_fitted(fitted, shape, seed=seed, pulses=pulses, name=name)
-    return SimCrosspoints.from_preset(preset(device), shape, seed=seed, pulses=pulses, name=name)
+    """Crosspoints of a device, as `fitted_or_preset` finds it."""
+    source = fitted_or_preset(device, folder)
+    make = SimCrosspoints.from_fitted if isinstance(source, FittedDevice) else SimCrosspoints.from_preset
+    return make(source, shape, seed=seed, pulses=pulses, name=name)  # type: ignore[arg-type]

@@ -31,8 +31,8 @@ def virtual_bench(file: BenchFile, folder: Path, *, seed: int | None = None) -> 
 def _like_fitted(path: Path, file: BenchFile) -> DeviceParameters:
     """A virtual device whose steps and noise are those of a fitted one at the pulses of the station.
 
-    What a fit does not know (voltage and width dependence, relaxation, slow noise) is taken from the preset for the kind
-    of wiring, its volatile share and slow noise included.
+    What a fit does not know (voltage and width dependence, relaxation, slow noise) is taken from the preset for the
+    kind of wiring.
     """
     fitted = FittedDevice.load(path)
     model = fitted.model()

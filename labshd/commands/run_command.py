@@ -27,7 +27,7 @@ class ProtocolGroup(click.Group):
         """A command whose flags are the settings of the protocol."""
         from protocols import catalogue
 
-        return _command(catalogue.load(cmd_name))
+        return _command(catalogue.find(cmd_name))
 
 
 @click.command(cls=ProtocolGroup, short_help="Run a protocol on a crosspoint and record it.", no_args_is_help=True)

@@ -1,0 +1,71 @@
+"""``labshd fit RUN``: parameters with uncertainties and a verdict; the fitted device as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labshd.commands import common
+
+if TYPE_CHECKING:
+    from labshd.fitting import FittedRun
+
+
+@click.command(short_help="Fit a device model to a run.")
+@click.argument("run", default="last")
+@click.option("--model", default="soft-bounds", show_default=True, help="soft-bounds, or linear-step.")
+@click.option("--array", default="", help='Of a training: "auxiliary" or "core".')
+@click.option("--row", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
+@click.option("--column", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
+@click.option(
+    "--out", type=common.FILE, help="Where the fitted device goes  [default: fitted.json in the run's folder]."
+)
+@common.runs_option
+@common.as_json
+def command(
+    run: str, model: str, array: str, row: int, column: int, out: Path | None, runs: Path | None, as_json: bool
+) -> None:
+    """Fit RUN: the folder of a run, its name, or "last". Writes the fitted device, which a station can name.
+
+    \b
+    labshd fit last
+    labshd fit data/runs/2026-... --json
+    """
+    from labshd.fitting import fit_run
+    from labshd.runs import open_run
+
+    fitted = fit_run(open_run(run, runs), model=model, array=array, crosspoint=(row, column))
+    path = fitted.save(out)
+    if as_json:
+        common.print_json({**fitted.json(), "device": str(path)})
+        return
+    _print(fitted)
+    click.echo(f"the device is kept in {path}")
+    click.echo(f"next:  labshd train one-parameter --device {path}")
+
+
+def _print(fitted: FittedRun) -> None:
+    fit = fitted.fit
+    click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
+    common.print_facts((name, _with_error(value, fit.std.get(name))) for name, value in fit.parameters.items())
+    noise = fitted.json()["noise"]
+    common.print_facts(
+        (name, _with_error(value, noise.get(name.replace("read_", "read_std_") if "read" in name else name + "_std")))
+        for name, value in noise.items()
+        if "std" not in name
+    )
+    for point in fit.symmetry_points:
+        kind = {True: "stable", False: "unstable"}.get(point.stable, "stability not resolved")
+        click.echo(f"  symmetry point  {_with_error(point.conductance, point.std)} {fit.unit}, {kind}")
+    for sentence in fit.not_identified:
+        click.echo(f"  not identified: {sentence}")
+    if fitted.left_out:
+        click.echo(f"  {fitted.left_out} readings were left out (compliance, over range, or no number)")
+
+
+def _with_error(value: float | None, std: float | None) -> str:
+    if value is None:
+        return "not identified"
+    return f"{value:.5g} ± {std:.2g}" if std is not None else f"{value:.5g} (error not identified)"

@@ -1,0 +1,114 @@
+"""``labshd train TASK``: the same training on a bench, rehearsed, or on a fitted device."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from labshd.commands import common
+
+if TYPE_CHECKING:
+    from labshd.runs import Run
+    from labshd.training import OneParameter
+
+
+@click.command(short_help="Train a task on a bench or on a fitted device.")
+@click.argument("task")
+@common.station_option
+@click.option("--device", help="A fitted device (its file, or the run it was fitted to), or a preset such as li-ecram.")
+@click.option("--algorithm", default="shd", show_default=True, help="shd or sgd.")
+@common.rehearse_option
+@click.option("--target", type=float, default=0.5, show_default=True, help="w0; 1 is half the range of the device.")
+@click.option("--stiffness", type=float, default=1.0, show_default=True, help="k of E = k (w - w0)^2 / 2.")
+@click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation of a gradient sample.")
+@click.option("--steps", type=int, help="Steps of training.")
+@click.option("--rate", type=float, help="Learning rate (of A, for shd).")
+@click.option("--transfer-rate", type=float, help="shd: rate at which C learns from A.")
+@click.option("--every", type=int, help="shd: updates of A between two transfers to C.")
+@click.option("--seed", type=int, help="Of gradient noise and pulse trains.")
+@click.option(
+    "--ramp", type=int, default=200, show_default=True, help="Pulses up and down that calibrate a crosspoint."
+)
+@common.runs_option
+@common.as_json
+def command(
+    task: str,
+    station: Path | None,
+    device: str | None,
+    algorithm: str,
+    rehearse: bool,
+    target: float,
+    stiffness: float,
+    noise: float,
+    ramp: int,
+    runs: Path | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Train TASK (one-parameter) on the crosspoints A and C of a station, or on a fitted device.
+
+    \b
+    labshd train one-parameter --station bench.toml --rehearse
+    labshd train one-parameter --device data/runs/.../fitted.json --algorithm sgd
+    """
+    from instruments.errors import InputError
+    from labshd.toml_file import nearest
+    from labshd.trainer import ALGORITHMS, TASKS
+
+    if task not in TASKS:
+        raise InputError(f"no task {task!r}{nearest(task, TASKS)}")
+    if algorithm not in ALGORITHMS:
+        raise InputError(f"no algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS)}")
+    if (station is None) == (device is None):
+        raise click.UsageError("give one of --station FILE and --device FITTED: where shall it be trained?")
+    made = TASKS[task](target=target, stiffness=stiffness, noise=noise)
+    where = (station, device, rehearse)
+    try:
+        run = _train(made, algorithm, where, runs, {k: v for k, v in given.items() if v is not None}, ramp)
+    except BaseException as error:
+        if as_json and (failed := getattr(error, "run", None)):
+            common.print_json(_answer(failed))
+        raise
+    if as_json:
+        common.print_json(_answer(run))
+        return
+    numbers = run.result or {}
+    click.echo(f"{algorithm} on {task}: {run.status}, {run.why_stopped}")
+    click.echo(f"  target {numbers['target']:.4f}, reached {numbers['final']:.4f} ± {numbers['final_std']:.4f}")
+    click.echo(f"  {numbers['steps']} steps, {numbers['pulses']} pulses")
+    click.echo(f"kept in {run.folder}")
+
+
+def _train(
+    task: OneParameter,
+    algorithm: str,
+    where: tuple[Path | None, str | None, bool],
+    runs: Path | None,
+    given: dict[str, Any],
+    ramp: int,
+) -> Run:
+    from labshd.progress import progress
+    from labshd.station import open_station
+    from labshd.trainer import Bench, train_on_device, train_on_station
+    from labshd.training import Settings
+
+    bench = Bench(runs, progress)
+    file, device, rehearse = where
+    if file is None:
+        return train_on_device(str(device), task, algorithm, settings=Settings(**given), bench=bench)
+    with open_station(file, rehearse=rehearse) as station:
+        return train_on_station(station, task, algorithm, settings=Settings(**given), ramp=ramp, bench=bench)
+
+
+def _answer(run: Run) -> dict[str, Any]:
+    numbers = run.result or {}
+    keys = ("task", "algorithm", "target", "final", "error", "steps", "pulses")
+    return {
+        "run": str(run.folder),
+        **{key: numbers.get(key) for key in keys},
+        "status": run.status,
+        "why_stopped": run.why_stopped,
+        **{key: value for key, value in numbers.items() if key not in keys and key != "why_stopped"},
+    }

@@ -1,0 +1,188 @@
+"""Train a task on crosspoints and keep it as a run; calibrate the crosspoints of a bench before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from instruments.errors import InputError
+from labshd.devices import fitted_or_preset, simulated_crosspoints
+from labshd.fitting import fit_run
+from labshd.progress import NoProgress, Progress
+from labshd.provenance import What
+from labshd.recorder import RecordedStation, Recording, record, recording
+from labshd.runs import Run, open_run
+from labshd.station import Station
+from labshd.training import Calibration, OneParameter, Settings, Training, one_weight, result
+from protocols.symmetry_point import SymmetryPoint
+from protocols.update_response import UpdateResponse
+from sim_device.fitted import FittedDevice
+
+TASKS = {OneParameter.name: OneParameter}
+ALGORITHMS = ("shd", "sgd")
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where runs of a training go and how its progress is shown: `progress` makes one for a title."""
+
+    runs: str | Path | None = None
+    progress: Callable[[str], Progress] = lambda _: NoProgress()
+
+
+def train_on_station(
+    station: Station,
+    task: OneParameter,
+    algorithm: str,
+    *,
+    settings: Settings | None = None,
+    ramp: int = 200,
+    calibrations: tuple[Calibration, Calibration] | None = None,
+    bench: Bench | None = None,
+) -> Run:
+    """Train on the crosspoints A and C of a station (see `Station.auxiliary_and_core`).
+
+    Parameters
+    ----------
+    ramp
+        Pulses up and down by which a crosspoint is characterised before.
+    calibrations
+        Of A and of C, where they are known already: nothing is measured before the training then.
+    """
+    bench = bench or Bench()
+    auxiliary, core = station.auxiliary_and_core()
+    a, c = calibrations or calibrate_pair(station, algorithm, ramp=ramp, bench=bench)
+    training = _training(task, algorithm, station, (auxiliary, core), (a, c), settings)
+    title = f"{algorithm} on {core}" if algorithm == "sgd" else f"{algorithm} on {auxiliary} and {core}"
+    return record_training(training, a, runs=bench.runs, station=station, progress=bench.progress(title))
+
+
+def _training(
+    task: OneParameter,
+    algorithm: str,
+    station: Station,
+    names: tuple[str, str],
+    calibrations: tuple[Calibration, Calibration],
+    settings: Settings | None,
+) -> Training:
+    (auxiliary, core), (a, c) = names, calibrations
+    if algorithm == "sgd":
+        return one_weight(task, algorithm, station[core], c, settings=settings)
+    return one_weight(
+        task, algorithm, station[core], c, auxiliary=station[auxiliary], auxiliary_calibration=a, settings=settings
+    )
+
+
+def train_on_device(
+    device: str,
+    task: OneParameter,
+    algorithm: str,
+    *,
+    folder: Path | None = None,
+    settings: Settings | None = None,
+    bench: Bench | None = None,
+) -> Run:
+    """Train on simulated crosspoints of a fitted device (its file) or of a preset: the same loop as on a bench."""
+    bench, settings = bench or Bench(), settings or Settings()
+    source = fitted_or_preset(device, folder)
+    fitted = isinstance(source, FittedDevice)
+    calibration = Calibration.from_fitted(source) if fitted else Calibration.from_model(source.model)
+    a, c = (
+        simulated_crosspoints(device, folder, seed=2 * settings.seed + which, name=name)
+        for which, name in enumerate(("auxiliary", "core"))
+    )
+    training = one_weight(
+        task, algorithm, c, calibration, auxiliary=a if algorithm == "shd" else None, settings=settings
+    )
+    progress = bench.progress(f"{algorithm} on {Path(device).name}")
+    return record_training(training, calibration, runs=bench.runs, progress=progress)
+
+
+def calibrate_pair(station: Station, algorithm: str, *, ramp: int, bench: Bench) -> tuple[Calibration, Calibration]:
+    """Calibrations of A and C. Only the crosspoint that gives the reference needs its symmetry point measured."""
+    auxiliary, core = station.auxiliary_and_core()
+    if algorithm == "sgd":
+        c = calibrate(station, core, ramp=ramp, with_symmetry_point=True, bench=bench)
+        return c, c
+    a = calibrate(station, auxiliary, ramp=ramp, with_symmetry_point=True, bench=bench)
+    return a, calibrate(station, core, ramp=ramp, with_symmetry_point=False, bench=bench)
+
+
+def calibrate(station: Station, name: str, *, ramp: int, with_symmetry_point: bool, bench: Bench) -> Calibration:
+    """Steps and window of one crosspoint from a recorded ramp up and down; its zero from `symmetry-point`."""
+    response = record(
+        UpdateResponse(pulses=ramp, cycles=1),
+        station[name],
+        runs=bench.runs,
+        station=station,
+        progress=bench.progress(f"steps of {name}"),
+    )
+    found = Calibration.from_fitted(fit_run(response).device)
+    if not with_symmetry_point:
+        return found
+    run = record(
+        SymmetryPoint(),
+        station[name],
+        runs=bench.runs,
+        station=station,
+        progress=bench.progress(f"symmetry point of {name}"),
+    )
+    return with_reference(found, run)
+
+
+def with_reference(calibration: Calibration, run: Run) -> Calibration:
+    """The calibration with its zero where a run of `symmetry-point` found it; `InputError` unless that is stable."""
+    numbers = run.result or {}
+    at, std = numbers.get(f"symmetry_point_{run.unit}"), numbers.get(f"std_{run.unit}")
+    if at is None or not numbers.get("stable"):
+        raise InputError(
+            f"{run.crosspoint} has no stable symmetry point ({numbers.get('verdict', run.why_stopped)}), "
+            f"so that it cannot give the zero of the weights; see {run.folder}"
+        )
+    return replace(calibration, reference=at, reference_std=std or 0.0)
+
+
+def record_training(
+    training: Training,
+    auxiliary: Calibration,
+    *,
+    runs: str | Path | None = None,
+    station: RecordedStation | None = None,
+    progress: Progress | None = None,
+) -> Run:
+    """Run a training and keep every reading, step and pulse; gives the run. Ends safe, however it ends."""
+    settings = training.settings
+    what = What("train", training.task.name, _described(training, auxiliary), settings.seed)
+    blocks = [tile.main for tile in training.tiles]
+    with recording(what, blocks, runs=runs, station=station, progress=progress, total=settings.steps) as made:
+        try:
+            _drive(training, made)
+        finally:
+            made.result(result(training, auxiliary))
+    return open_run(made.folder)
+
+
+def _drive(training: Training, made: Recording) -> None:
+    core = f"{training.layers[0].core.name}_weight"
+    for block in training.run():
+        for array, points in block.points.items():
+            for some in points:
+                made.points(some, array, advance=False)
+        if block.steps:
+            made.steps(block.steps, f"weight {block.steps[core][-1]:.3f}")
+    made.why_stopped = training.why_stopped
+
+
+def _described(training: Training, auxiliary: Calibration) -> dict[str, Any]:
+    """Everything that the training was given, for its run."""
+    task = asdict(training.task) if isinstance(training.task, OneParameter) else {}
+    return {
+        "algorithm": training.layers[0].name,
+        "formula": training.layers[0].formula,
+        "task": task,
+        **asdict(training.settings),
+        "calibration": {"core": asdict(training.calibration), "auxiliary": asdict(auxiliary)},
+        "arrays": {tile.name: tile.main.name for tile in training.tiles},
+    }
