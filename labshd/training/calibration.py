@@ -114,4 +114,4 @@ class Calibration:
 def _balanced_step(model: DeviceModel) -> float | None:
     grid = np.linspace(model.g_min, model.g_max, 101)[1:-1]
     up, down = model.step_up(grid), model.step_down(grid)
-    return float(up.mean()) if np.all(up > 0) and np.allclose(up, -down, rtol=1e-6) else None
+    return float(up.mean()) if np.all(up > 0) and np.allclose(up, -down, rtol=1e-6, atol=0.0) else None
