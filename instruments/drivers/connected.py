@@ -33,6 +33,10 @@ class Connected(Instrument):
 
     limits: Limits
 
+    # PyMeasure guards the names of dynamic properties on every access. These drivers have none, and a cycle of pulse
+    # and read is made of such accesses.
+    __getattribute__ = object.__getattribute__  # type: ignore[assignment] - differs in names of parameters only
+
     def __init__(self, adapter: Adapter, limits: Limits, name: str, **kwargs: Any) -> None:
         super().__init__(adapter, name, includeSCPI=False, **kwargs)
         self.limits = limits
