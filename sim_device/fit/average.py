@@ -1,0 +1,88 @@
+"""Steps averaged over what is not known of the cycle-to-cycle noise.
+
+Straight steps can follow a slow random walk, so the plain maximum makes σc too small and the steps too certain. The
+restricted likelihood allows for it, ``ln Lr(σc) = max ln L − ½ ln |I|`` over all other numbers, with I their
+information; and these are averaged over σc with the weights ``Lr(σc) π(σc)``:
+
+    θ̄ = Σ wj θj,    Cov θ = Σ wj [Ij⁻¹ + (θj − θ̄)(θj − θ̄)ᵀ]
+
+(Patterson & Thompson, Biometrika 58, 545 (1971): restricted likelihood; the sum is a one-dimensional quadrature.)
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from instruments.crosspoints import FloatArray
+from sim_device.fit import kernels
+from sim_device.fit.estimate import Estimate, limits_of, scaled_inverse
+from sim_device.fit.solver import maximise
+
+FARTHEST = 12  # nodes to either side
+LONG = 20_000  # rows from which on the noise is known well enough by itself
+NEGLIGIBLE = 5.0  # nodes whose ln weight is lower by this end the sum
+
+
+@dataclass(frozen=True)
+class _Node:
+    theta: FloatArray
+    information: FloatArray
+    log_weight: float
+
+
+def averaged(estimate: Estimate) -> Estimate:
+    """The estimate with the cycle-to-cycle noise integrated out; the same where there is nothing to gain."""
+    at = 2 * estimate.shape.size
+    if not estimate.free[at] or estimate.held[at] or len(estimate.trace) > LONG:
+        return estimate
+    spread = 1.0 / np.sqrt(max(estimate.information[at, at], 1e-3))
+    step = float(np.clip(0.75 * spread, 0.02, 0.8))
+    nodes = [_node(estimate, estimate.theta, 0.0)]
+    for sign in (+1, -1):
+        last = nodes[0]
+        for _ in range(FARTHEST):
+            last = _node(estimate, last.theta, sign * step)
+            nodes.append(last)
+            if last.log_weight < max(node.log_weight for node in nodes) - NEGLIGIBLE:
+                break
+    return _mixed(estimate, nodes)
+
+
+def _node(estimate: Estimate, theta: FloatArray, move: float) -> _Node:
+    s, at = estimate.shape, 2 * estimate.shape.size
+    free, floor, ceiling, prior = limits_of(estimate)
+    free[at] = False
+    moved = theta.copy()
+    moved[at] += move
+    score, information, outer = kernels.empty_results(s.total)
+    value, _, _ = maximise(
+        s.kind, s.size, s.knots, moved, free, floor, ceiling, prior, estimate.trace.compiled, 25,
+        score, information, outer,
+    )  # fmt: skip
+    others = np.flatnonzero(free & ~estimate.held)
+    block = information[np.ix_(others, others)]
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(block), 1e-300))
+    _, log_det = np.linalg.slogdet(block * np.outer(scale, scale))
+    log_det -= 2.0 * np.sum(np.log(scale))
+    return _Node(moved, information, float(value - 0.5 * log_det))
+
+
+def _mixed(estimate: Estimate, nodes: list[_Node]) -> Estimate:
+    logs = np.array([node.log_weight for node in nodes])
+    weights = np.exp(logs - np.max(logs))
+    weights /= np.sum(weights)
+    thetas = np.array([node.theta for node in nodes])
+    mean = weights @ thetas
+    at = 2 * estimate.shape.size
+    others = np.flatnonzero(estimate.free & ~estimate.held & (np.arange(len(mean)) != at))
+    covariance = np.zeros_like(estimate.information)
+    for weight, node in zip(weights, nodes, strict=True):
+        covariance[np.ix_(others, others)] += weight * scaled_inverse(node.information[np.ix_(others, others)])
+    away = thetas - mean
+    covariance += (away.T * weights) @ away
+    score, information, outer = kernels.empty_results(estimate.shape.total)
+    s = estimate.shape
+    value = kernels.log_likelihood(s.kind, s.size, s.knots, mean, estimate.trace.compiled, score, information, outer)
+    return replace(estimate, theta=mean, log_likelihood=value, information=information, outer=outer, mixture=covariance)

@@ -1,0 +1,145 @@
+"""Does the model hold? Innovations white, of the stated variance, without trend in G; steps that fall."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+
+from instruments.crosspoints import FloatArray
+from sim_device.fit import kernels
+from sim_device.fit.estimate import Estimate, scaled_inverse
+
+FAMILY = 0.03  # chance that a true model fails one check or more, split evenly over them (Bonferroni)
+DEGREES = 4  # Legendre terms of each step in the test for trend: two beyond a straight line
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check: `p` is the chance of so much or more under the model; `failed` against its share of `FAMILY`."""
+
+    name: str
+    p: float
+    failed: bool
+    told: str
+
+
+@dataclass(frozen=True)
+class Filtered:
+    """Rows of a trace under an estimate: prediction, innovation and their variances, smoothed state and variance.
+
+    All (n,) in scaled units; innovations are NaN where there is none (first of a piece, missing reading).
+    """
+
+    predicted: FloatArray
+    predicted_variance: FloatArray
+    innovation: FloatArray
+    innovation_variance: FloatArray
+    smoothed: FloatArray
+    smoothed_variance: FloatArray
+    smoothed_covariance: FloatArray
+
+    @property
+    def standardised(self) -> FloatArray:
+        """(n,) innovation over its standard deviation; NaN where there is none."""
+        return self.innovation / np.sqrt(self.innovation_variance)
+
+
+def filtered(estimate: Estimate) -> Filtered:
+    """Filter and smoother of a trace at the estimate."""
+    s, trace = estimate.shape, estimate.trace
+    out = np.empty((7, len(trace)))
+    kernels.smoothed(s.kind, s.size, s.knots, estimate.theta, trace.compiled, out)
+    return Filtered(*out)
+
+
+def checks_of(estimate: Estimate, result: Filtered) -> tuple[Check, ...]:
+    """All checks of a fit of straight steps as soft bounds; the chance of a false alarm is at most `FAMILY` in all."""
+    found = [
+        ("white innovations", whiteness(estimate, result), "the innovations are correlated from reading to reading"),
+        ("stated variance", variance(estimate, result), "the scatter is not the stated one everywhere in G"),
+        ("no trend in G", trend(estimate), "the steps are no straight lines in G: innovations have a trend"),
+        ("steps fall", slopes(estimate), _grown(estimate)),
+    ]
+    share = FAMILY / len(found)
+    return tuple(Check(name, p, p < share, told) for name, p, told in found)
+
+
+def whiteness(estimate: Estimate, result: Filtered) -> float:
+    """Ljung-Box: ``Q = n(n + 2) Σ ρj²/(n − j) ~ χ²``, lags within pieces only; p-value."""
+    z = result.standardised
+    good = np.isfinite(z)
+    n = int(np.sum(good))
+    lags = int(min(20, n // 8))
+    if lags < 3:
+        return 1.0
+    z = np.where(good, z, 0.0)
+    power = float(np.sum(z**2))
+    piece = np.cumsum(estimate.trace.starts)
+    q = 0.0
+    for lag in range(1, lags + 1):
+        together = piece[lag:] == piece[:-lag]
+        pairs = int(np.sum(together & good[lag:] & good[:-lag]))
+        rho = float(np.sum((z[lag:] * z[:-lag])[together])) / power
+        q += n * (n + 2) * rho**2 / max(pairs, 1)
+    return float(stats.chi2.sf(q, lags))
+
+
+def variance(estimate: Estimate, result: Filtered) -> float:
+    """Rank tests that the size of innovations depends neither on G (Spearman, each direction) nor on direction.
+
+    Ranks, because a saturated ramp has few points far from the bound and these would dominate a regression; p-value
+    of the most significant of the three, times three.
+    """
+    size, x, pulses = np.abs(result.standardised), result.predicted, estimate.trace.pulses
+    good = np.isfinite(size)
+    up, down = good & (pulses > 0), good & (pulses < 0)
+    found = [float(stats.spearmanr(size[way], x[way]).pvalue) for way in (up, down) if np.sum(way) > 9]
+    if min(np.sum(up), np.sum(down)) > 9:
+        found.append(float(stats.mannwhitneyu(size[up], size[down]).pvalue))
+    return min(1.0, len(found) * min(found)) if found else 1.0
+
+
+def trend(estimate: Estimate) -> float:
+    """Score test of curved against straight steps: ``sᵀ (I⁻¹) s ~ χ²`` for further Legendre terms; p-value.
+
+    Needs no fit of the curved steps: score and information come from the filter of the straight ones.
+    """
+    trace, old = estimate.trace, estimate.theta
+    total = 2 * DEGREES + kernels.EXTRA
+    theta = np.zeros(total)
+    theta[:2], theta[DEGREES : DEGREES + 2], theta[2 * DEGREES :] = old[:2], old[2:4], old[4:]
+    score, information, outer = kernels.empty_results(total)
+    kernels.log_likelihood(kernels.POLYNOMIAL, DEGREES, np.zeros(1), theta, trace.compiled, score, information, outer)
+    extra = [i + d * DEGREES for d, way in enumerate((+1, -1)) if trace.has(way) for i in range(2, DEGREES)]
+    kept = np.flatnonzero(estimate.free & ~estimate.held)
+    base = [int(i) + (DEGREES - 2) * (int(i) > 1) + (DEGREES - 2) * (int(i) > 3) for i in kept]
+    chosen = np.array([*base, *extra])
+    inverse = scaled_inverse(information[np.ix_(chosen, chosen)])
+    block = inverse[len(base) :, len(base) :]
+    statistic = float(score[extra] @ block @ score[extra])
+    return float(stats.chi2.sf(statistic, len(extra)))
+
+
+def slopes(estimate: Estimate) -> float:
+    """One-sided test that neither step grows with G: p-value, for the more significant of two directions."""
+    z = _slope_z(estimate)
+    return float(min(1.0, 2 * stats.norm.sf(np.max(z))))
+
+
+def _slope_z(estimate: Estimate) -> FloatArray:
+    deviation = np.sqrt(np.maximum(np.diag(estimate.covariance()), 1e-300))
+    usable = estimate.free & ~estimate.held
+    return np.array([estimate.theta[i] / deviation[i] if usable[i] else 0.0 for i in (1, 3)])
+
+
+def _grown(estimate: Estimate) -> str:
+    worst = int(np.argmax(_slope_z(estimate)))
+    way, i = ("up", 1) if worst == 0 else ("down", 3)
+    deviation = float(np.sqrt(estimate.covariance()[i, i]))
+    tendency = "grows with G" if way == "up" else "shrinks in size as G grows"
+    return (
+        f"the {way} step {tendency} (slope {estimate.theta[i]:+.2g} ± {deviation:.1g} per pulse), "
+        "where soft bounds make it fall"
+    )

@@ -1,0 +1,69 @@
+"""Steps of any smooth shape: Legendre series whose degree the data choose, with a covariance that trusts no model."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from instruments.crosspoints import FloatArray
+from sim_device.fit import kernels
+from sim_device.fit.estimate import Estimate, Shape, maximum, scaled_inverse
+
+LARGEST = 6  # terms of a step
+FEW_PIECES = 10  # fewer than these say nothing of how pieces differ
+
+
+def flexible(straight: Estimate) -> Estimate:
+    """The series of 2 to `LARGEST` terms with the lowest ``BIC = −2 ln L + p ln n``, started from straight steps."""
+    readings = int(np.sum((straight.trace.count > 0) & ~straight.trace.starts))
+    best, lowest = straight, _bic(straight, readings)
+    last = straight
+    for size in range(3, LARGEST + 1):
+        shape = Shape(kernels.POLYNOMIAL, size)
+        last = maximum(straight.trace, shape, [_longer(last, size)])
+        if _bic(last, readings) < lowest:
+            best, lowest = last, _bic(last, readings)
+    return best
+
+
+def robust_covariance(estimate: Estimate) -> FloatArray:
+    """(p, p) covariance of θ that allows for what the model leaves out.
+
+    Many pieces: sandwich over pieces, ``I⁻¹ (Σ s sᵀ) I⁻¹`` with the score s of each piece, since steps differ from
+    ramp to ramp. Few: the larger, element by element of the diagonal, of plain and sandwich over readings.
+    """
+    pieces = estimate.trace.pieces()
+    if len(pieces) >= FEW_PIECES:
+        return _over_pieces(estimate, pieces)
+    plain, sandwich = estimate.covariance(), estimate.covariance(robust=True)
+    ratio = np.sqrt(np.maximum(1.0, np.diag(sandwich) / np.maximum(np.diag(plain), 1e-300)))
+    return plain * np.outer(ratio, ratio)
+
+
+def _over_pieces(estimate: Estimate, pieces: list[slice]) -> FloatArray:
+    s = estimate.shape
+    total = np.zeros_like(estimate.information)
+    for rows in pieces:
+        score, information, outer = kernels.empty_results(s.total)
+        part = estimate.trace.part(rows).compiled
+        kernels.log_likelihood(s.kind, s.size, s.knots, estimate.theta, part, score, information, outer)
+        total += np.outer(score, score)
+    total *= len(pieces) / (len(pieces) - 1)
+    chosen = np.flatnonzero(estimate.free & ~estimate.held)
+    block = np.ix_(chosen, chosen)
+    inverse = scaled_inverse(estimate.information[block])
+    full = np.zeros_like(total)
+    full[block] = inverse @ total[block] @ inverse
+    return full
+
+
+def _bic(estimate: Estimate, readings: int) -> float:
+    return -2.0 * estimate.log_likelihood + estimate.numbers * float(np.log(readings))
+
+
+def _longer(estimate: Estimate, size: int) -> FloatArray:
+    """Start of a series of `size` terms: the shorter one and a zero."""
+    old, theta = estimate.shape.size, estimate.theta
+    start = np.zeros(2 * size + 2)
+    start[:old], start[size : size + old] = theta[:old], theta[old : 2 * old]
+    start[2 * size :] = theta[2 * old : 2 * old + 2]
+    return start

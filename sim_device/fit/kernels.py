@@ -1,0 +1,290 @@
+"""Compiled: log-likelihood of a trace by an extended Kalman filter, with its exact gradient and information.
+
+State and readings are scaled (`sim_device.fit.trace`). One up or down pulse and one reading, with the mean step f(g):
+
+    g' = g + f(g)(1 + σc ξ)          m' = m + f(m),   P' = (1 + f')² P + σc² (f² + f'² P)
+    y  = g + e,  Var e = σr²/c + σw²     (mean of c readings of one state; σw is write noise, new with every pulse)
+    F = P + Var e,  v = y − m,       m ← m + P v/F,   P ← P − P²/F,   ln L = −½ Σ (ln 2πF + v²/F)
+
+Exact for steps linear in g with Gaussian noise (P' is then the exact second moment), extended otherwise. The gradient
+is the forward sensitivity of the same recursion, so it is the derivative of what is computed, not an approximation.
+The information is ``Σ ∂m∂mᵀ/F + ½ ∂F∂Fᵀ/F²`` (expected, conditional on the past). Each piece of a trace starts
+diffuse: its first reading sets m and P and adds nothing to ln L. A step without a reading (c = 0) is only advanced.
+
+Parameters θ: k numbers of the up step, k of the down step, ln σc², ln σr², ln σw², drift of g per unit of time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeAlias, TypeVar, cast
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from instruments.crosspoints import FloatArray, IntArray
+
+LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER = range(5)
+EXTRA = 4  # parameters after the steps: ln σc², ln σr², ln σw², drift
+# (mean, count, scatter, pulses, elapsed, starts) of `sim_device.fit.trace.Trace`
+Rows: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IntArray, FloatArray, NDArray[np.bool_]]
+Function = TypeVar("Function", bound=Callable[..., object])
+
+
+def compiled(function: Function) -> Function:
+    """Compile on the first call and keep the result on disk; numba carries no types, so the function lends its own."""
+    return cast("Function", njit(cache=True, error_model="numpy")(function))
+
+
+@compiled
+def step_of(
+    kind: int, size: int, knots: FloatArray, theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray
+) -> tuple[float, float, float]:
+    """(f, f', f'') of the step with parameters ``theta[at : at + size]`` at `x`; ∂f/∂θ and ∂f'/∂θ into the arrays."""
+    if kind == LINEAR:
+        value[0], value[1], slope[0], slope[1] = 1.0, x, 0.0, 1.0
+        return theta[at] + theta[at + 1] * x, theta[at + 1], 0.0
+    if kind == POLYNOMIAL:
+        return _polynomial(size, theta, at, x, value, slope)
+    if kind == PIECEWISE:
+        return _piecewise(size, knots, theta, at, x, value, slope)
+    if kind == EXPONENTIAL:
+        return _exponential(theta, at, x, value, slope)
+    return _power(theta, at, x, value, slope)
+
+
+@compiled
+def _polynomial(
+    size: int, theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray
+) -> tuple[float, float, float]:
+    """Legendre series: P0 = 1, P1 = x, (n + 1) P(n+1) = (2n + 1) x Pn − n P(n−1); also P' and P''."""
+    f = fx = fxx = 0.0
+    before, now, d_before, d_now, dd_before, dd_now = 0.0, 1.0, 0.0, 0.0, 0.0, 0.0
+    for n in range(size):
+        value[n], slope[n] = now, d_now
+        f += theta[at + n] * now
+        fx += theta[at + n] * d_now
+        fxx += theta[at + n] * dd_now
+        a, b = (2.0 * n + 1.0) / (n + 1.0), n / (n + 1.0)
+        dd_before, dd_now = dd_now, a * (2.0 * d_now + x * dd_now) - b * dd_before
+        d_before, d_now = d_now, a * (now + x * d_now) - b * d_before
+        before, now = now, a * x * now - b * before
+    return f, fx, fxx
+
+
+@compiled
+def _piecewise(
+    size: int, knots: FloatArray, theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray
+) -> tuple[float, float, float]:
+    """Straight between `knots`, going on straight beyond the first and last: f = Σ θi φi(x)."""
+    j = 0
+    while j < size - 2 and x > knots[j + 1]:
+        j += 1
+    width = knots[j + 1] - knots[j]
+    t = (x - knots[j]) / width
+    for n in range(size):
+        value[n] = slope[n] = 0.0
+    value[j], value[j + 1], slope[j], slope[j + 1] = 1.0 - t, t, -1.0 / width, 1.0 / width
+    return theta[at + j] * (1.0 - t) + theta[at + j + 1] * t, (theta[at + j + 1] - theta[at + j]) / width, 0.0
+
+
+@compiled
+def _exponential(
+    theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray
+) -> tuple[float, float, float]:
+    """Step θ0 + θ1 (e^{θ2 x} − 1)/θ2: θ0, θ1 value and slope at x = 0, θ2 the curvature; a line where θ2 = 0."""
+    b, c = theta[at + 1], theta[at + 2]
+    cx = max(-50.0, min(50.0, c * x))
+    e = math.exp(cx)
+    if abs(cx) > 1e-3:
+        g, h = (e - 1.0) / c, (cx * e - e + 1.0) / (c * c)  # g = (e^{cx} − 1)/c, h = ∂g/∂c
+    else:
+        g, h = x * (1.0 + cx / 2.0 + cx * cx / 6.0), x * x * (0.5 + cx / 3.0)
+    value[0], value[1], value[2] = 1.0, g, b * h
+    slope[0], slope[1], slope[2] = 0.0, e, b * x * e
+    return theta[at] + b * g, b * e, b * c * e
+
+
+@compiled
+def _power(theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray) -> tuple[float, float, float]:
+    """Step θ0 (1 + θ1 x)^{θ2}: θ0 the step at x = 0, the bound at −1/θ1, θ2 the power; 0 beyond the bound."""
+    a, b, p = theta[at], theta[at + 1], theta[at + 2]
+    base = 1.0 + b * x
+    if base < 1e-9:
+        for n in range(3):
+            value[n] = slope[n] = 0.0
+        return 0.0, 0.0, 0.0
+    w = base**p
+    w1 = w / base
+    value[0], value[1], value[2] = w, a * p * x * w1, a * w * math.log(base)
+    slope[0] = p * b * w1
+    slope[1] = a * p * (w1 + (p - 1.0) * b * x * w1 / base)
+    slope[2] = a * b * w1 * (1.0 + p * math.log(base))
+    return a * w, a * p * b * w1, a * p * (p - 1.0) * b * b * w1 / base
+
+
+@compiled
+def _pulse(
+    kind: int,
+    size: int,
+    knots: FloatArray,
+    theta: FloatArray,
+    at: int,
+    cycle: float,
+    m: float,
+    p: float,
+    dm: FloatArray,
+    dp: FloatArray,
+    value: FloatArray,
+    slope: FloatArray,
+) -> tuple[float, float]:
+    """One pulse: (m', P') and their sensitivities, in place."""
+    f, fx, fxx = step_of(kind, size, knots, theta, at, m, value, slope)
+    a = 1.0 + fx
+    keep = a * a + cycle * fx * fx
+    for i in range(len(dm)):
+        d = dm[i]
+        turn = fxx * d
+        dp[i] = keep * dp[i] + 2.0 * (a + cycle * fx) * turn * p + 2.0 * cycle * f * fx * d
+        dm[i] = a * d
+    for i in range(size):
+        dp[at + i] += 2.0 * (a + cycle * fx) * slope[i] * p + 2.0 * cycle * f * value[i]
+        dm[at + i] += value[i]
+    walk = cycle * (f * f + fx * fx * p)
+    dp[2 * size] += walk
+    return m + f, a * a * p + walk
+
+
+@compiled
+def _read(
+    v: float,
+    big_f: float,
+    p: float,
+    dm: FloatArray,
+    dp: FloatArray,
+    df: FloatArray,
+    score: FloatArray,
+    term: FloatArray,
+    info: FloatArray,
+    outer: FloatArray,
+) -> None:
+    """Add one reading to score, information and outer product of scores, then update ∂m and ∂P for it."""
+    gain, u = p / big_f, v / big_f
+    size = len(dm)
+    for i in range(size):
+        term[i] = u * dm[i] + 0.5 * df[i] * (u * u - 1.0 / big_f)
+        score[i] += term[i]
+    for i in range(size):
+        mi, fi = dm[i] / big_f, 0.5 * df[i] / (big_f * big_f)
+        for j in range(i + 1):
+            info[i, j] += mi * dm[j] + fi * df[j]
+            outer[i, j] += term[i] * term[j]
+    for i in range(size):
+        d_gain = (dp[i] - gain * df[i]) / big_f
+        dm[i] += d_gain * v - gain * dm[i]
+        dp[i] += -2.0 * gain * dp[i] + gain * gain * df[i]
+
+
+@compiled
+def _repeats(count: float, scatter: float, read: float, at: int, score: FloatArray, info: FloatArray) -> float:
+    """Readings of one state around their mean: (c − 1) degrees of freedom for σr² alone; gives their ln L."""
+    score[at] += 0.5 * (scatter / read - (count - 1.0))
+    info[at, at] += 0.5 * (count - 1.0)
+    return -0.5 * ((count - 1.0) * math.log(2.0 * math.pi * read) + scatter / read + math.log(count))
+
+
+@compiled
+def log_likelihood(
+    kind: int,
+    size: int,
+    knots: FloatArray,
+    theta: FloatArray,
+    trace: Rows,
+    score: FloatArray,
+    info: FloatArray,
+    outer: FloatArray,
+) -> float:
+    """Log-likelihood of a trace; fills score (p,), information and outer product of scores (p, p), lower triangles."""
+    mean, count, scatter, pulses, elapsed, starts = trace
+    total = len(theta)
+    dm, dp, df, term = np.zeros(total), np.zeros(total), np.zeros(total), np.zeros(total)
+    value, slope = np.zeros(size), np.zeros(size)
+    score[:], info[:], outer[:] = 0.0, 0.0, 0.0
+    cycle, read, write = math.exp(theta[2 * size]), math.exp(theta[2 * size + 1]), math.exp(theta[2 * size + 2])
+    log_l = m = p = 0.0
+    for k in range(len(mean)):
+        if count[k] > 1:
+            log_l += _repeats(count[k], scatter[k], read, 2 * size + 1, score, info)
+        if starts[k]:
+            m, p = mean[k], read / count[k] + write
+            dm[:], dp[:] = 0.0, 0.0
+            dp[2 * size + 1], dp[2 * size + 2] = read / count[k], write
+            continue
+        at = 0 if pulses[k] > 0 else size
+        for _ in range(abs(pulses[k])):
+            m, p = _pulse(kind, size, knots, theta, at, cycle, m, p, dm, dp, value, slope)
+        m += theta[2 * size + 3] * elapsed[k]
+        dm[2 * size + 3] += elapsed[k]
+        if count[k] == 0:
+            continue
+        df[:] = dp
+        df[2 * size + 1] += read / count[k]
+        df[2 * size + 2] += write
+        big_f, v = p + read / count[k] + write, mean[k] - m
+        log_l -= 0.5 * (math.log(2.0 * math.pi * big_f) + v * v / big_f)
+        _read(v, big_f, p, dm, dp, df, score, term, info, outer)
+        m += p / big_f * v
+        p -= p * p / big_f
+    for i in range(total):
+        for j in range(i):
+            info[j, i], outer[j, i] = info[i, j], outer[i, j]
+    return log_l
+
+
+@compiled
+def smoothed(kind: int, size: int, knots: FloatArray, theta: FloatArray, trace: Rows, out: FloatArray) -> None:
+    """Filter forwards, smooth backwards (Rauch-Tung-Striebel); fills `out`, shape (7, n).
+
+    Rows: prediction m, its variance P, innovation v, its variance F, smoothed g, its variance, covariance of a state
+    with the one before it (both given the whole trace). Innovations of first readings of a piece are NaN.
+    """
+    mean, count, _, pulses, elapsed, starts = trace
+    value, slope = np.zeros(size), np.zeros(size)
+    cycle, read, write = math.exp(theta[2 * size]), math.exp(theta[2 * size + 1]), math.exp(theta[2 * size + 2])
+    m = p = 0.0
+    n = len(mean)
+    passed = np.zeros(n)  # ∂(state at reading k)/∂(state at reading k − 1)
+    for k in range(n):
+        if starts[k]:
+            m, p = mean[k], read / count[k] + write
+            out[0, k], out[1, k], out[2, k], out[3, k], out[4, k], out[5, k] = m, p, np.nan, np.nan, m, p
+            continue
+        at, through = (0 if pulses[k] > 0 else size), 1.0
+        for _ in range(abs(pulses[k])):
+            f, fx, _ = step_of(kind, size, knots, theta, at, m, value, slope)
+            through *= 1.0 + fx
+            m, p = m + f, (1.0 + fx) ** 2 * p + cycle * (f * f + fx * fx * p)
+        m += theta[2 * size + 3] * elapsed[k]
+        passed[k] = through
+        out[0, k], out[1, k], out[2, k], out[3, k] = m, p, np.nan, np.nan
+        if count[k] > 0:
+            big_f, v = p + read / count[k] + write, mean[k] - m
+            out[2, k], out[3, k] = v, big_f
+            m += p / big_f * v
+            p -= p * p / big_f
+        out[4, k], out[5, k] = m, p
+    for k in range(n - 2, -1, -1):
+        if starts[k + 1]:
+            out[6, k + 1] = 0.0
+            continue
+        gain = out[5, k] * passed[k + 1] / max(out[1, k + 1], 1e-300)
+        out[6, k + 1] = gain * out[5, k + 1]
+        out[5, k] += gain * gain * (out[5, k + 1] - out[1, k + 1])
+        out[4, k] += gain * (out[4, k + 1] - out[0, k + 1])
+
+
+def empty_results(total: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Arrays for `log_likelihood` to fill: score, information, outer product."""
+    return np.zeros(total), np.zeros((total, total)), np.zeros((total, total))

@@ -1,0 +1,206 @@
+"""What a fit gives: parameters and noise with uncertainties, symmetry points, the verdict; as JSON, as a device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from instruments.crosspoints import FloatArray
+from instruments.errors import InputError
+from sim_device.device_model import DeviceModel
+from sim_device.fit.checks import Check, Filtered
+from sim_device.fit.estimate import Estimate
+from sim_device.fit.symmetry import EstimatedSymmetryPoint
+from sim_device.fitted import (
+    Covariance,
+    FittedDevice,
+    FittedSymmetryPoint,
+    Measured,
+    Noise,
+    Provenance,
+    Verdict,
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A trace fitted by one device model.
+
+    Attributes
+    ----------
+    model_name, unit
+        Such as "soft-bounds"; the unit of conductance.
+    model
+        The device model at the estimate; None where a parameter of it is not identified at all.
+    parameters, std
+        By name with the unit in it (``g_max_S``). None: not identified; `not_identified` says why.
+    names, covariance
+        Of the numbers in `parameters` that have a std, then ``read_S`` and ``cycle_to_cycle`` likewise.
+    noise
+        Read noise [unit] per reading, cycle-to-cycle noise relative to the step, and where states were read more than
+        once the write noise that does not accumulate; each with its standard deviation.
+    symmetry_points
+        Of the model where it is accepted, else of straight steps of any slope.
+    other_symmetry_points
+        Of curved steps, where the model is not accepted: how far the answer depends on the shape.
+    accepted, why, checks
+        Whether the model holds, in a sentence, and the single tests.
+    not_identified
+        What the data do not tell, and why; one sentence each, beginning with the name.
+    estimate, filtered
+        Behind all this: the maximum in scaled units, and the filter and smoother at it.
+    """
+
+    model_name: str
+    unit: str
+    model: DeviceModel | None
+    parameters: dict[str, float | None]
+    std: dict[str, float | None]
+    names: tuple[str, ...]
+    covariance: FloatArray
+    noise: Noise
+    symmetry_points: tuple[EstimatedSymmetryPoint, ...]
+    other_symmetry_points: tuple[EstimatedSymmetryPoint, ...]
+    accepted: bool
+    why: str
+    checks: tuple[Check, ...]
+    not_identified: tuple[str, ...]
+    estimate: Estimate
+    filtered: Filtered
+    table: DeviceModel | None = field(default=None, repr=False)
+
+    @property
+    def log_likelihood(self) -> float:
+        """Log-likelihood of the readings as a density in the unit of the trace; first readings do not count."""
+        trace = self.estimate.trace
+        readings = np.sum(trace.count) - np.sum(trace.starts)
+        return self.estimate.log_likelihood - float(readings) * float(np.log(trace.scale))
+
+    @property
+    def innovations(self) -> FloatArray:
+        """(rows,) standardised innovations: white and of variance 1 where the model holds; NaN where there is none."""
+        return self.filtered.standardised
+
+    @property
+    def conductance(self) -> FloatArray:
+        """(rows,) readings [unit] (means of repeated ones); NaN where missing."""
+        return self.estimate.trace.conductance
+
+    @property
+    def smoothed(self) -> FloatArray:
+        """(rows,) the noise-free trace [unit], given all readings."""
+        return self.estimate.trace.centre + self.estimate.trace.scale * self.filtered.smoothed
+
+    @property
+    def smoothed_std(self) -> FloatArray:
+        """(rows,) its standard deviation [unit], the parameters taken as known."""
+        return self.estimate.trace.scale * np.sqrt(np.maximum(self.filtered.smoothed_variance, 0.0))
+
+    @property
+    def symmetry_point(self) -> EstimatedSymmetryPoint | None:
+        """The symmetry point: the first stable one, else the first; None where there is none."""
+        stable = [point for point in self.symmetry_points if point.stable]
+        return (stable or list(self.symmetry_points) or [None])[0]
+
+    def json(self) -> dict[str, Any]:
+        """As one JSON object; every conductance carries its unit in the key, nothing is NaN or infinite."""
+        point = self.symmetry_point
+        return {
+            "model": self.model_name,
+            "accepted": self.accepted,
+            "why": self.why,
+            "parameters": self.parameters,
+            "std": self.std,
+            "noise": _noise_json(self.noise, self.unit),
+            "symmetry_point": _point_json(point, self.unit) if point else None,
+            "symmetry_points": [_point_json(each, self.unit) for each in self.symmetry_points],
+            "symmetry_points_of_curved_steps": [_point_json(each, self.unit) for each in self.other_symmetry_points],
+            "not_identified": list(self.not_identified),
+            "unit": self.unit,
+            "readings": int(np.sum(self.estimate.trace.count)),
+            "pulses": int(np.sum(np.abs(self.estimate.trace.pulses[~self.estimate.trace.starts]))),
+            "log_likelihood": self.log_likelihood,
+            "checks": {check.name: {"p": check.p, "failed": check.failed} for check in self.checks},
+            "covariance": {"names": list(self.names), "matrix": self.covariance.tolist()},
+        }
+
+    def device(self, provenance: Provenance | None = None) -> FittedDevice:
+        """The device as a file holds it: the fitted model where it is accepted, else a table of the curved steps.
+
+        Raises
+        ------
+        InputError
+            A direction was never pulsed, so that there is no device to train on.
+        """
+        model = self.model if self.accepted else self.table or self.model
+        if model is None:
+            raise InputError("no device can be made of this fit: " + "; ".join(self.not_identified or (self.why,)))
+        own = model is self.model
+        points = self.symmetry_points if own else self.other_symmetry_points or self.symmetry_points
+        stable = [point for point in points if point.stable]
+        point = (stable or list(points) or [None])[0]
+        return FittedDevice(
+            unit="S" if self.unit == "S" else "normalised",
+            model_name=model.name,
+            parameters=model.parameters(self.unit),
+            std=dict(self.std) if own else {},
+            covariance=Covariance(names=self.names, matrix=_rows(self.covariance)) if own else None,
+            noise=self.noise,
+            symmetry_point=_fitted_point(point) if point else None,
+            measured=self._measured(),
+            verdict=Verdict(accepted=self.accepted, why=self.why, not_identified=self.not_identified),
+            provenance=provenance or Provenance(),
+        )
+
+    def _measured(self) -> Measured:
+        trace = self.estimate.trace
+        return Measured(
+            lowest=trace.centre - trace.scale,
+            highest=trace.centre + trace.scale,
+            last=float(self.smoothed[-1]),
+            readings=int(np.sum(trace.count)),
+        )
+
+
+def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
+    return tuple(tuple(float(number) for number in row) for row in matrix)
+
+
+def _fitted_point(point: EstimatedSymmetryPoint) -> FittedSymmetryPoint:
+    return FittedSymmetryPoint(
+        conductance=point.conductance,
+        std=point.std,
+        stable=point.stable,
+        step=point.step,
+        step_std=point.step_std,
+    )
+
+
+def _noise_json(noise: Noise, unit: str) -> dict[str, float | None]:
+    content = {
+        f"read_{unit}": noise.read,
+        f"read_std_{unit}": noise.read_std,
+        "cycle_to_cycle": noise.cycle_to_cycle,
+        "cycle_to_cycle_std": noise.cycle_to_cycle_std,
+    }
+    if noise.write is not None:
+        content |= {f"write_{unit}": noise.write, f"write_std_{unit}": noise.write_std}
+    return content
+
+
+def _point_json(point: EstimatedSymmetryPoint, unit: str) -> dict[str, Any]:
+    return {
+        f"conductance_{unit}": point.conductance,
+        f"std_{unit}": point.std,
+        f"interval95_{unit}": list(point.interval),
+        "stable": point.stable,
+        "probability_stable": point.stability,
+        f"step_{unit}": point.step,
+        f"step_std_{unit}": point.step_std,
+        "contraction": point.contraction,
+        "contraction_std": point.contraction_std,
+        "clear": point.clear,
+        "inside_measured_range": point.inside,
+    }
