@@ -74,7 +74,7 @@ def trace(path: Path) -> Imported:
     counts = _trace_counts(table, pulses_at, problems)
     time = np.full(len(table.rows), np.nan)
     if "time_s" in table.header:
-        time = column_of(table, table.header.index("time_s"), "time_s", problems)
+        time = column_of(table, table.header.index("time_s"), "time_s", problems, gaps=True)
     problems.refuse()
     conductance = conductance * scale
     _check_values(path, conductance, unit)
@@ -121,7 +121,7 @@ def _whole(text: str) -> int:
     if not text:
         return UNKNOWN_COUNT
     value = float(text)
-    if value != int(value) or abs(value) > 1e15 or "_" in text:  # int() of inf and NaN raises by itself
+    if not value.is_integer() or abs(value) > 1e15 or "_" in text:  # NaN and infinities are no integers
         raise ValueError(text)
     return int(value)
 

@@ -130,16 +130,16 @@ def _why_no_number(text: str) -> str:
 
 
 def column_of(
-    table: RawTable, index: int, name: str, problems: Problems, *, padded: bool = False
+    table: RawTable, index: int, name: str, problems: Problems, *, padded: bool = False, gaps: bool = False
 ) -> NDArray[np.float64]:
-    """Numbers of a column; what is none is noted. `padded`: empty cells at its end do not count."""
+    """Numbers of a column; what is none is noted. `padded`: empty cells at its end do not count; `gaps`: are NaN."""
     cells = [(line, row[index] if index < len(row) else "") for line, row in table.rows]
     if padded:
         while cells and not cells[-1][1]:
             cells.pop()
     values: list[float] = []
     for line, text in cells:
-        found = number_in(text)
+        found = math.nan if gaps and not text else number_in(text)
         if isinstance(found, str):
             problems.add(table.path, line, f"column {name}: {found}")
             continue
