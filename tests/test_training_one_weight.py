@@ -221,11 +221,12 @@ def test_an_interrupted_training_has_a_result() -> None:
 
 def test_figures_show_the_course_and_the_orbit() -> None:
     training = one("shd", OneParameter(), steps=400)
-    course, orbit = figures(training, result(training))
+    course, orbit = figures(training.history, result(training))
     assert "step" in course.axes[0].get_xlabel()
     assert "weight" in course.axes[0].get_ylabel()
     assert "auxiliary" in orbit.axes[0].get_ylabel()
-    assert len(figures(one("sgd", OneParameter(), steps=400), result(training))) == 1
+    alone = one("sgd", OneParameter(), steps=400)
+    assert len(figures(alone.history, result(alone))) == 1
 
 
 @pytest.mark.parametrize(

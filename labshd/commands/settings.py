@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 import click
 from pydantic import BaseModel, ValidationError
@@ -54,8 +54,9 @@ def _metavar(field: FieldInfo) -> str:
 
 
 def _unit(field: FieldInfo) -> str | None:
-    """The SI unit of a quantity field (`instruments.units`), None of any other."""
-    marks = [mark for mark in field.metadata if isinstance(mark, str) and mark.startswith("unit:")]
+    """The SI unit of a quantity field (`instruments.units`), optional or not; None of any other."""
+    within = [mark for part in get_args(field.annotation) for mark in getattr(part, "__metadata__", ())]
+    marks = [mark for mark in [*field.metadata, *within] if isinstance(mark, str) and mark.startswith("unit:")]
     return marks[0].removeprefix("unit:") if marks else None
 
 

@@ -6,9 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from labshd.training.loop import Training
-from labshd.training.tasks import OneParameter
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -21,28 +18,31 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000"
 
 
-def figures(training: Training, result: Mapping[str, Any]) -> list[Figure]:
-    """All figures of a training of one weight; none before its first step."""
-    if not isinstance(training.task, OneParameter) or not len(training.history):
+def figures(history: Mapping[str, FloatArray], result: Mapping[str, Any]) -> list[Figure]:
+    """All figures of a training of one weight; none before its first step.
+
+    `history` has the columns of `Training.history` (or of a run's steps.csv), `result` is that of `outcome.result`.
+    """
+    if "core_weight" not in history or not len(history["step"]):
         return []
-    drawn = [time_course(training, result)]
-    if "auxiliary_weight" in training.history:
-        drawn.append(phase_portrait(training))
+    drawn = [time_course(history, result)]
+    if "auxiliary_weight" in history:
+        drawn.append(phase_portrait(history, result))
     return drawn
 
 
-def time_course(training: Training, result: Mapping[str, Any]) -> Figure:
+def time_course(history: Mapping[str, FloatArray], result: Mapping[str, Any]) -> Figure:
     """Core weight against step, with the target, the predicted level and the band of the final value."""
     figure, axes = _sheet()
-    history = training.history
-    axes.plot(history["step"], history["core_weight"], color=BLUE, lw=0.8, label="core weight, as read")
-    axes.axhline(result["target"], color=BLACK, lw=1.2, ls="--", label=f"target {result['target']:.3f}")
+    steps, target = history["step"], result["target"]
+    axes.plot(steps, history["core_weight"], color=BLUE, lw=0.8, label="core weight, as read")
+    axes.axhline(target, color=BLACK, lw=1.2, ls="--", label=f"target {target:.3f}")
     predicted = result["prediction"].get("final")
-    if predicted is not None and predicted != result["target"]:
+    if predicted is not None and predicted != target:
         axes.axhline(predicted, color=ORANGE, lw=1.2, ls="-.", label=f"predicted {predicted:.3f}")
     if result["final"] is not None and result["final_std"] is not None:
         final, std = result["final"], result["final_std"]
-        half = [history["step"][-1] / 2, history["step"][-1]]
+        half = [steps[-1] / 2, steps[-1]]
         axes.fill_between(half, final - std, final + std, color=GREEN, alpha=0.5, lw=0,
                           label=f"mean of the last half {final:.3f} ± {std:.3f}")  # fmt: skip
     axes.set(xlabel="step", ylabel="weight (1 = half the range)", title=f"{result['algorithm'].upper()} on one weight")
@@ -50,17 +50,15 @@ def time_course(training: Training, result: Mapping[str, Any]) -> Figure:
     return figure
 
 
-def phase_portrait(training: Training) -> Figure:
+def phase_portrait(history: Mapping[str, FloatArray], result: Mapping[str, Any]) -> Figure:
     """Auxiliary against core weight: a spiral into (C0, 0) where A is asymmetric, an ellipse where it is not."""
     figure, axes = _sheet()
-    history, task = training.history, training.task
-    a, c, steps = (history[key] for key in ("auxiliary_weight", "core_weight", "step"))
+    a, c, steps = (np.asarray(history[key]) for key in ("auxiliary_weight", "core_weight", "step"))
     known = np.isfinite(a)
     _coloured_path(figure, axes, smooth(c[known]), smooth(a[known]), steps[known])
     axes.axhline(0.0, color=BLACK, lw=0.6)
-    if isinstance(task, OneParameter):
-        axes.plot(task.target, 0.0, marker="x", ms=9, mew=2, color=ORANGE, ls="", label="target, A = 0")
-        axes.legend(loc="best", fontsize="small")
+    axes.plot(result["target"], 0.0, marker="x", ms=9, mew=2, color=ORANGE, ls="", label="target, A = 0")
+    axes.legend(loc="best", fontsize="small")
     axes.set(xlabel="core weight C (1 = half the range)", ylabel="auxiliary weight A (1 = half the range)",
              title="A against C")  # fmt: skip
     return figure
