@@ -68,7 +68,7 @@ def _from_file(path: Path, wanted: str) -> type[Protocol]:
 
 
 def _line(error: Exception, path: Path) -> str:
-    """ ":12" for an error that came from line 12 of the file."""
+    """Where in the file an error came from: ":12" for line 12."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((f":{frame.lineno}" for frame in reversed(frames) if frame.filename == str(path)), "")
 
@@ -83,9 +83,8 @@ def _only(found: list[type[Protocol]], path: Path, wanted: str) -> type[Protocol
     for protocol in found:
         missing = [attribute for attribute in ("name", "title") if not hasattr(protocol, attribute)]
         if missing:
-            raise InputError(
-                f"{path}: {protocol.__name__} has no `{'` and no `'.join(missing)}`; give it both as texts"
-            )
+            lacks = " and no ".join(missing)
+            raise InputError(f"{path}: {protocol.__name__} has no {lacks}; give it name = '...' and title = '...'")
     chosen = [protocol for protocol in found if not wanted or protocol.name == wanted]
     if len(chosen) == 1:
         return chosen[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -12,6 +11,7 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from protocols.analysis.crossing import crossings
 from protocols.analysis.delta_g import DeltaG, delta_g, states_of
+from protocols.analysis.phases import stretches
 from protocols.analysis.plain import plain
 from protocols.analysis.style import value_text
 from protocols.protocol import Protocol, Series, Steps
@@ -96,11 +96,10 @@ def _dynamic_range(series: Series) -> dict[str, Any] | None:
 
 def _ramp_ends(series: Series, phase: str) -> tuple[float, float] | None:
     """Mean and standard error of the conductance where ramps of a phase end."""
-    edges = np.flatnonzero(np.r_[True, series.phases[1:] != series.phases[:-1], True])
     means: list[float] = []
     scatter = math.nan
-    for first, last in pairwise(edges.tolist()):
-        if series.phases[first] != phase:
+    for found, first, last in stretches(series.phases):
+        if found != phase:
             continue
         chosen = np.zeros(len(series), dtype=bool)
         chosen[first:last] = True

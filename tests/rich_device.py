@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from instruments.crosspoints import Crosspoints, Index, Origin, Pulse, PulsePair, Readings, counts_for, index_pair
+from protocols.protocol import Protocol, Series
 
 Step = Callable[[np.ndarray], np.ndarray]
 
@@ -82,3 +83,13 @@ class RichCrosspoints(Crosspoints):
     def __getitem__(self, index: Index) -> Crosspoints:
         rows, columns = index_pair(index)
         return RichCrosspoints(self.physics, self.g[rows, columns], 1, self.g[rows, columns].shape)
+
+
+def recorded(protocol: Protocol, crosspoints: Crosspoints) -> tuple[Series, str]:
+    """Run a protocol to its end: all points, and why it stopped."""
+    steps, points = protocol.run(crosspoints), []
+    while True:
+        try:
+            points.append(next(steps))
+        except StopIteration as stop:
+            return Series.of(points, crosspoints.shape, crosspoints.unit), stop.value

@@ -68,9 +68,11 @@ def changes_of(states: States) -> Changes:
         if direction[index[0]] == 0 or index.size < 4:
             continue
         index = np.r_[index[0] - 1, index]  # the state that the ramp starts from
-        index = index[np.isfinite(g[index])]
-        if index.size >= 5:
-            ramps.append((g[index], counts[index[1:]], stretch))
+        kept = np.isfinite(g[index])
+        if np.sum(kept) >= 5:
+            # A missing reading leaves one change by the pulses on both sides of it.
+            applied = np.cumsum(np.r_[0, counts[index[1:]]])[kept]
+            ramps.append((g[index[kept]], np.diff(applied), stretch))
     if not ramps:
         nothing, none = np.empty(0), np.empty(0, dtype=np.int64)
         return Changes(nothing, nothing, none, none)

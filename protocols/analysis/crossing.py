@@ -54,15 +54,14 @@ def crossings(fit: StepFit | None) -> list[Crossing]:
     """
     if fit is None or not np.all(np.isfinite(fit.coefficients)):
         return []
-    terms = fit.coefficients.shape[1]
+    terms = int(fit.coefficients.shape[1])
     found: list[Crossing] = []
-    roots: ComplexArray = np.polynomial.polynomial.polyroots(fit.coefficients.sum(axis=0)).astype(np.complex128)
-    for root in roots.tolist():
+    for root in _roots(fit.coefficients.sum(axis=0)):
         if abs(root.imag) > 1e-9 or not fit.covered[0] <= fit.centre + fit.scale * root.real <= fit.covered[1]:
             continue
         x = root.real
-        powers = x ** np.arange(terms)
-        rates = np.arange(terms) * x ** np.maximum(np.arange(terms) - 1, 0)
+        powers: FloatArray = np.power(x, np.arange(terms))
+        rates: FloatArray = np.arange(float(terms)) * np.power(x, np.maximum(np.arange(terms) - 1, 0))
         net = np.concatenate([powers, powers])
         slope, slope_std = _value(fit, np.concatenate([rates, rates]))
         if abs(slope) < 2 * slope_std:
@@ -72,6 +71,11 @@ def crossings(fit: StepFit | None) -> list[Crossing]:
         at = fit.centre + fit.scale * x
         found.append(Crossing(at, std, slope / fit.scale, slope_std / fit.scale, step, step_std))
     return sorted(found, key=lambda crossing: crossing.conductance)
+
+
+def _roots(coefficients: FloatArray) -> list[complex]:
+    roots: ComplexArray = np.asarray(np.polynomial.polynomial.polyroots(coefficients), dtype=np.complex128)
+    return [complex(root) for root in roots]
 
 
 def _value(fit: StepFit, weights: FloatArray) -> tuple[float, float]:

@@ -80,7 +80,7 @@ def delta_g(series: Series, bins: int = 20) -> DeltaG | None:
         return None
     fit = fit_steps(states, changes)
     noise = None if fit is None else fit.noise
-    edges: FloatArray = np.linspace(changes.at.min(), changes.at.max(), bins + 1)
+    edges: FloatArray = np.linspace(float(changes.at.min()), float(changes.at.max()), bins + 1)
     place = np.clip(np.digitize(changes.at, edges) - 1, 0, bins - 1)
     reads = float(np.mean(states.reads[states.reads > 0]))
     up = _binned(changes, place, bins, 1, noise, reads)

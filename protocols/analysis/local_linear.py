@@ -175,9 +175,8 @@ def _maximise(data: _Data, theta: FloatArray, free: list[int]) -> tuple[FloatArr
         # Cycle-to-cycle noise at zero that would go below stays there; the others move on.
         movable = [i for i, k in enumerate(free) if not (k == _WRITE and theta[k] <= 0 and gradient[i] < 0)]
         curvature, gradient = information[np.ix_(movable, movable)], gradient[movable]
-        move: FloatArray = np.linalg.lstsq(
-            curvature + damping * np.diag(np.diag(curvature) + 1e-12), gradient, rcond=None
-        )[0]
+        ridge = damping * np.diag(np.diag(curvature) + 1e-12)
+        move: FloatArray = np.asarray(np.linalg.lstsq(curvature + ridge, gradient, rcond=None)[0], dtype=np.float64)
         if float(move @ gradient) < 1e-5:
             return theta, True
         trial = theta.copy()
@@ -269,34 +268,6 @@ def _mean_above_zero(value: float, error: float) -> float:
     alpha = -value / error
     tail = 0.5 * math.erfc(alpha / math.sqrt(2))
     return value + error * math.exp(-0.5 * alpha**2) / math.sqrt(2 * math.pi) / max(tail, 1e-12)
-
-
-def fit_noise(
-    residual: FloatArray, counts: IntArray, stretch: IntArray, guess: tuple[float, float]
-) -> tuple[tuple[float, float], tuple[float, float]]:
-    """Variances ((σ_w², error), (σ_r², error)) of write and read noise from residual changes along ramps.
-
-    Along a stretch the residual changes add up to a random walk of write noise that is read with read noise.
-
-    Parameters
-    ----------
-    residual, counts, stretch
-        (n,) change less its mean, pulses of the change, number of the uninterrupted stretch.
-    guess
-        (σ_w², σ_r²) to start from.
-    """
-    begins = np.flatnonzero(np.r_[True, np.diff(stretch) != 0])
-    scale = math.sqrt(guess[0] + 2 * guess[1])
-    deviation = np.cumsum(residual)
-    deviation -= np.repeat(deviation[begins] - residual[begins], np.diff(np.r_[begins, residual.size]))
-    start = np.zeros(residual.size + begins.size, dtype=bool)
-    start[begins + np.arange(begins.size)] = True
-    data = _Data(np.insert(deviation / scale, begins, 0.0), np.insert(counts, begins, 0), start, np.zeros(start.size))
-    theta = np.array([0, 0, 0, 0, guess[0] / scale**2, 0.5 * math.log(guess[1] / scale**2), 0])
-    theta, _ = _maximise(data, theta, [_WRITE, 5])
-    covariance = np.linalg.pinv(_scores(data, theta, [_WRITE, 5])[1], hermitian=True)
-    write, read = theta[_WRITE] * scale**2, math.exp(2 * theta[5]) * scale**2
-    return (float(write), math.sqrt(covariance[0, 0]) * scale**2), (read, 2 * read * math.sqrt(covariance[1, 1]))
 
 
 def _summary(

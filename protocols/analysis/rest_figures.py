@@ -49,7 +49,8 @@ def _memory(noise: RestNoise, unit: str) -> Figure:
     white = noise.allan[0] * np.sqrt(noise.allan_time[0] / noise.allan_time)
     bottom.plot(noise.allan_time, white, "--", color=TRACE, linewidth=1, label="white noise, τ^(−1/2)")
     bottom.set_xscale("log")
-    bottom.set_yscale("log")
+    if np.all(noise.allan > 0):
+        bottom.set_yscale("log")
     si_axis(bottom.xaxis, "averaging time", "s")
     si_axis(bottom.yaxis, "Allan deviation", unit)
     legend(bottom)

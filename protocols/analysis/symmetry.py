@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
 from protocols.analysis.local_linear import LocalFit, fit_local
+from protocols.analysis.phases import stretches
 from protocols.analysis.plain import plain
 from protocols.analysis.style import value_text
 from protocols.protocol import Series
@@ -152,12 +152,11 @@ def _abrupt(y: FloatArray, counts: np.ndarray[Any, np.dtype[np.int64]], noise: f
 def _stuck(y: FloatArray, counts: np.ndarray[Any, np.dtype[np.int64]], phases: NDArray[np.str_], noise: float) -> str:
     """A crosspoint that drives in both directions did not move by 4 standard errors of the ends' means."""
     best, pulsed = 0.0, {DRIVE_DOWN: 0, DRIVE_UP: 0}
-    edges = np.flatnonzero(np.r_[True, phases[1:] != phases[:-1], True])
-    for first, last in pairwise(edges.tolist()):
+    for phase, first, last in stretches(phases):
         part = y[first:last]
-        if phases[first] not in pulsed or part.size < 4 * _START:
+        if phase not in pulsed or part.size < 4 * _START:
             continue
-        pulsed[str(phases[first])] += int(np.sum(np.abs(counts[first:last])))
+        pulsed[phase] += int(np.sum(np.abs(counts[first:last])))
         quarter = part.size // 4
         ends = part[:quarter], part[-quarter:]
         scatter = max(math.hypot(*(float(np.nanstd(end)) for end in ends)), noise if math.isfinite(noise) else 0.0)
