@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportCallIssue=false, reportGeneralTypeIssues=false
 # numba types these functions when they are first called
 """Random numbers by counter: a normal deviate is a function of (key, crosspoint, count) and of nothing else.
 
@@ -22,6 +22,7 @@ compiled: dict[str, Any] = {"nogil": True, "cache": True, "error_model": "numpy"
 inlined: dict[str, Any] = {"nogil": True, "error_model": "numpy", "inline": "always"}
 
 _SHIFT_MIXED_1, _SHIFT_MIXED_2 = u32(0x7FEB352D), u32(0x846CA68B)
+_WEYL = u32(0x9E3779B9)  # odd: counts keep apart; its bits are spread, so that small counts differ in all of them
 _ZERO, _HALF, _ONE, _TWO, _FOUR = f32(0), f32(0.5), f32(1), f32(2), f32(4)
 _LN2, _UNIT = f32(math.log(2)), f32(2.0**-32)
 _SQRT_HALF_BITS = i32(0x3F3504F3)  # the float 1/√2
@@ -60,6 +61,38 @@ def _float_of(_typing: Any, _bits: Any) -> Any:
     return types.float32(types.uint32), generate
 
 
+@intrinsic  # type: ignore[misc]
+def fused(_typing: Any, _a: Any, _b: Any, _c: Any) -> Any:
+    """``a b + c`` of float32, rounded once: twice the speed of two operations, and the same bits on every machine."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float32(types.float32, types.float32, types.float32), generate
+
+
+@intrinsic  # type: ignore[misc]
+def ones_in(_typing: Any, _bits: Any) -> Any:
+    """How many of the 32 bits are set."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint32(types.uint32), generate
+
+
+@intrinsic  # type: ignore[misc]
+def any_of(_typing: Any, _bits: Any, _mask: Any) -> Any:
+    """Whether `bits` and `mask` share a set bit; numba's own ``&`` of 32 bits computes in 64, at half the speed."""
+
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        from llvmlite import ir
+
+        return builder.icmp_unsigned("!=", builder.and_(*arguments), ir.Constant(ir.IntType(32), 0))
+
+    return types.boolean(types.uint32, types.uint32), generate
+
+
 @njit(**inlined)
 def mixed(x):
     """A 32-bit integer whose bits all depend on all bits of `x`; a bijection (multiply and shift-xor, twice)."""
@@ -73,11 +106,11 @@ def mixed(x):
 @njit(**inlined)
 def natural_log(z):
     """``ln z`` of a positive, normal float32."""
-    bits = i32(_bits_of(z))  # pyright: ignore[reportCallIssue] - numba adds the context
+    bits = i32(_bits_of(z))
     exponent = i32(bits - _SQRT_HALF_BITS) >> i32(23)
     y = f32(_float_of(u32(i32(bits - i32(exponent << i32(23))))) - _ONE)
-    series = _L0 + y * (_L1 + y * (_L2 + y * (_L3 + y * (_L4 + y * (_L5 + y * _L6)))))
-    return f32(exponent) * _LN2 + (y + y * y * series)
+    series = fused(y, fused(y, fused(y, fused(y, fused(y, fused(y, _L6, _L5), _L4), _L3), _L2), _L1), _L0)
+    return fused(f32(exponent), _LN2, fused(y * y, series, y))
 
 
 @njit(**inlined)
@@ -86,14 +119,16 @@ def normal_from(bits):
     p = (f32(i32(u32(bits >> u32(1)))) + _HALF) * _UNIT
     w = -natural_log(_FOUR * p * (_ONE - p))
     x = _ONE - _TWO * p
-    q = x * (_P0 + w * (_P1 + w * (_P2 + w * (_P3 + w * _P4)))) / (_ONE + w * (_Q1 + w * (_Q2 + w * _Q3)))
+    above = fused(w, fused(w, fused(w, fused(w, _P4, _P3), _P2), _P1), _P0)
+    below = fused(w, fused(w, fused(w, _Q3, _Q2), _Q1), _ONE)
+    q = x * above / below
     return _float_of(u32(_bits_of(q) ^ u32(bits << u32(31))))
 
 
 @njit(**inlined)
 def normal(key, crosspoint, count):
     """The standard normal deviate number `count` of a crosspoint under a key; all three uint32."""
-    return normal_from(mixed(u32(mixed(u32(crosspoint ^ key)) ^ mixed(u32(count)))))
+    return normal_from(mixed(u32(mixed(u32(crosspoint ^ key)) ^ u32(u32(count) * _WEYL))))
 
 
 @njit(**compiled)

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from copy import copy
-from dataclasses import dataclass
-from functools import cache
-from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -29,55 +24,18 @@ from instruments.crosspoints import (
     index_pair,
     steps_of,
 )
-from instruments.errors import InputError, LimitError
+from instruments.errors import InputError
 from instruments.limits import Limits
-from sim_device import kernels
-from sim_device.counter_random import keys
+from sim_device.device_array import Box, DeviceArray, SimNoise
 from sim_device.device_model import DeviceModel
 from sim_device.fitted import FittedDevice
-from sim_device.population import Floats, Population, Spread
+from sim_device.population import Spread
 from sim_device.presets import Preset, preset
+
+__all__ = ["NOMINAL", "SimCrosspoints", "SimNoise", "Spread"]
 
 NOMINAL = PulsePair(up=Pulse(1.0, 1e-6), down=Pulse(-1.0, 1e-6))
 STREAMED = 65536  # readings that `stream` makes at once: large enough to be fast, small enough to keep memory flat
-WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
-_Call: TypeAlias = Callable[[tuple[int, int]], None]
-
-
-@dataclass(frozen=True)
-class SimNoise:
-    """Noise of simulated devices.
-
-    `cycle_to_cycle` [1] relative to the step, ``ΔG = step(G)(1 + σc ξ)``, accumulates; `read` [unit] adds to every
-    reading; `write` [unit] shows in readings, is drawn anew by every pulse and does not accumulate.
-    """
-
-    cycle_to_cycle: float = 0.0
-    read: float = 0.0
-    write: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse what is no standard deviation."""
-        wrong = [f"{key} = {value:g}" for key, value in vars(self).items() if not (np.isfinite(value) and value >= 0)]
-        if wrong:
-            raise InputError(f"noise must be finite and 0 or more: {', '.join(wrong)}")
-
-
-@dataclass
-class _Array:
-    """State that a block and its views share."""
-
-    population: Population
-    noise: SimNoise
-    conductance: Floats
-    applied: NDArray[np.uint32]
-    clock: Clock
-    limits: Limits | None
-    pulse_key: np.uint32
-    read_key: np.uint32
-    write_key: np.uint32
-    chunk: np.int32
-    readings: int = 0
 
 
 class SimCrosspoints(Crosspoints):
@@ -92,8 +50,7 @@ class SimCrosspoints(Crosspoints):
     noise, spread
         Noise of every device; how devices differ. None unless given.
     seed
-        Everything random comes from it: the same seed and the same calls give the same bits, with any number of
-        threads.
+        Everything random comes from it: same seed, same calls, same bits, with any number of threads.
     initial
         Conductance [unit] at the start, broadcast to `shape`; the middle of the range of the model unless given.
     unit
@@ -131,13 +88,8 @@ class SimCrosspoints(Crosspoints):
             limits.check_pulse(pulses.down)
             limits.check_bias(read_voltage, limits.current)
         noise, spread = noise or SimNoise(), spread or Spread()
-        population = Population.of(model, shape, spread, noise.cycle_to_cycle, seed)
-        start = _start(initial, population, shape, seed, model)
-        pulse_key, read_key, write_key = keys(seed, 3)
-        self._array = _Array(
-            population, noise, start, np.zeros(shape, dtype=np.uint32), clock or VirtualClock(), limits,
-            pulse_key, read_key, write_key, np.int32(_chunk(population, noise)),
-        )  # fmt: skip
+        self._array = DeviceArray.of(model, shape, noise, spread, seed, initial)
+        self._clock, self._limits = clock or VirtualClock(), limits
         self._rows, self._columns = range(shape[0]), range(shape[1])
         self.shape, self.unit, self.name, self.pulses = shape, unit, name, pulses
         self.model, self.read_voltage, self.read_time = model, read_voltage, read_time
@@ -191,7 +143,7 @@ class SimCrosspoints(Crosspoints):
 
     @property
     def stuck(self) -> NDArray[np.bool_]:
-        """Which crosspoints do not move; shape (rows, columns)."""
+        """Which crosspoints do not move."""
         return self._mine(self._array.population.stuck)
 
     def device(self, row: int, column: int) -> dict[str, float]:
@@ -204,7 +156,9 @@ class SimCrosspoints(Crosspoints):
         """Apply `counts` pulses; see `Crosspoints.pulse`. A pair that is not this block's own is refused."""
         wanted = counts_for(counts, self.shape)
         self._check(pulses, np.abs(wanted))
-        self._apply(wanted)
+        box = self._box()
+        self._array.pulse(box, self._boxed(wanted, box))
+        self._clock.wait(self._pulse_time(int(np.abs(wanted).max())))
 
     def read(self, repeats: int = 1) -> Readings:
         """Read every crosspoint `repeats` times: shape (repeats, rows, columns)."""
@@ -214,7 +168,7 @@ class SimCrosspoints(Crosspoints):
 
     def wait(self, seconds: float) -> None:
         """Advance the clock by `seconds` [s]."""
-        self._array.clock.wait(seconds)
+        self._clock.wait(seconds)
 
     def safe(self) -> None:
         """Nothing is ever driven."""
@@ -227,18 +181,23 @@ class SimCrosspoints(Crosspoints):
         return (self._trace(steps[first : first + at_once]) for first in range(0, len(steps), at_once))
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
-        """Stochastic outer-product update, counted and applied by compiled loops; see `Crosspoints.coincide`."""
-        counts = np.empty(self.shape, dtype=np.int32)
-        row_words, row_signs = _packed(rows, self.shape[0], "rows")
-        column_words, column_signs = _packed(columns, self.shape[1], "columns")
+        """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""
+        if self._limits is not None or (self._rows.step, self._columns.step) != (1, 1):
+            self.pulse(_counted(rows, self.shape[0]) @ _counted(columns, self.shape[1]).T)
+            return
+        self._array.coincide(self._box(), rows, columns, self.shape[0])
+        self._clock.wait(self._pulse_time(rows.slots.shape[1]))
 
-        def count(part: tuple[int, int]) -> None:
-            kernels.coincidences(part, row_words, row_signs, column_words, column_signs, counts)
+    def forward(self, volts: ArrayLike) -> FloatArray:
+        """Row currents for column voltages, of shape (columns,) or (columns, batch); see `Crosspoints.forward`.
 
-        _over_rows(count, self.shape)
-        if self._array.limits is not None:
-            self._check(None, np.abs(counts))
-        self._apply(counts)
+        Read noise of one reading, independent between crosspoints, adds up to ``σ |V| ξ`` on each row: that is drawn.
+        """
+        return self._multiplied(np.asarray(volts, dtype=np.float64), transposed=False)
+
+    def backward(self, volts: ArrayLike) -> FloatArray:
+        """Column currents for row voltages, of shape (rows,) or (rows, batch); as `forward`."""
+        return self._multiplied(np.asarray(volts, dtype=np.float64), transposed=True)
 
     def __getitem__(self, index: Index) -> SimCrosspoints:
         """A view on the same devices."""
@@ -253,10 +212,8 @@ class SimCrosspoints(Crosspoints):
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes, of the whole array: `restore` continues from it bit for bit."""
         a = self._array
-        return {
-            "conductance": a.conductance.copy(), "applied": a.applied.copy(), "readings": a.readings,
-            "time": a.clock.now(),
-        }  # fmt: skip
+        state = {"conductance": a.conductance.copy(), "applied": a.applied.copy(), "readings": a.readings}
+        return {**state, "time": self._clock.now()}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go back (or on) to a `snapshot` of an array made with the same arguments; its clock may only run on."""
@@ -265,10 +222,25 @@ class SimCrosspoints(Crosspoints):
             raise InputError(f"a snapshot of shape {np.shape(snapshot['conductance'])} is not of {a.conductance.shape}")
         a.conductance[...], a.applied[...] = snapshot["conductance"], snapshot["applied"]
         a.readings = int(snapshot["readings"])
-        a.clock.wait(max(0.0, float(snapshot["time"]) - a.clock.now()))
+        self._clock.wait(max(0.0, float(snapshot["time"]) - self._clock.now()))
 
     def _mine(self, array: NDArray[Any]) -> NDArray[Any]:
         return array[np.ix_(self._rows, self._columns)]
+
+    def _multiplied(self, volts: FloatArray, *, transposed: bool) -> FloatArray:
+        a = self._array
+        if a.noise.write > 0 or not self._whole():
+            g = self.read().conductance[0]
+            return (g.T if transposed else g) @ volts
+        g = a.conductance.T if transposed else a.conductance
+        currents = (g @ volts.astype(np.float32)).astype(np.float64)
+        if a.noise.read > 0:
+            currents += a.noise.read * np.linalg.norm(volts, axis=0) * a.line_noise(currents.shape)
+        self._clock.wait(self.read_time)
+        return currents
+
+    def _whole(self) -> bool:
+        return (self._rows, self._columns) == tuple(range(n) for n in self._array.conductance.shape)
 
     def _check(self, pulses: PulsePair | None, more: NDArray[Any]) -> None:
         """Refuse a pulse pair that is not ours, and `more` pulses beyond the budget of any crosspoint."""
@@ -277,37 +249,21 @@ class SimCrosspoints(Crosspoints):
                 f"{self.name} is simulated by a model that knows no pulse voltage or width: it can apply its own pair "
                 f"({self.pulses}) but not {pulses}; rehearse on the virtual bench to vary pulses"
             )
-        limits = self._array.limits
-        if limits is None:
+        if self._limits is None:
             return
-        spent = self.pulses_applied
+        spent = np.where(more > 0, self.pulses_applied, 0)
         row, column = np.unravel_index(np.argmax(spent + more), self.shape)
-        try:
-            limits.check_budget(int(spent[row, column]), int(more[row, column]), f"{self.name}[{row}, {column}]")
-        except LimitError:
-            if more[row, column]:
-                raise
-
-    def _apply(self, counts: NDArray[Any]) -> None:
-        a, box, boxed = self._array, *self._boxed(counts)
-
-        arguments = [box, *self._devices(), boxed, *self._physics()]
-        _over_rows(lambda part: kernels.pulse_rows(part, *arguments), boxed.shape)
-        a.clock.wait(self._pulse_time(counts))
+        asked = int(more[row, column])
+        self._limits.check_budget(int(spent[row, column]), asked, f"{self.name}[{row}, {column}]")
 
     def _trace(self, counts: NDArray[Any]) -> Readings:
-        a, box, boxed = self._array, *self._boxed(counts)
-        out = np.empty(boxed.shape)
-        reading = (
-            np.uint32(a.readings), np.float32(a.noise.read), np.float32(a.noise.write), a.read_key, a.write_key,
-        )  # fmt: skip
-        arguments = [box, *self._devices(), boxed, *self._physics(), *reading, out]
-        _over_rows(lambda part: kernels.trace_rows(part, *arguments), boxed.shape)
-        a.readings += len(counts)
-        conductance = out if out.shape == counts.shape else self._unboxed(out, box)
-        durations = np.array([self._pulse_time(step) for step in counts]) + self.read_time
-        times = a.clock.now() + np.cumsum(durations)
-        a.clock.wait(float(durations.sum()))
+        box = self._box()
+        read = self._array.trace(box, self._boxed(counts, box))
+        conductance = read if read.shape == counts.shape else read[(..., *self._within(box))]
+        most = np.abs(counts).max(axis=(1, 2))
+        durations = 2 * max(self.pulses.up.width, self.pulses.down.width) * most + self.read_time
+        times = self._clock.now() + np.cumsum(durations)
+        self._clock.wait(float(durations.sum()))
         return self._readings(conductance, times)
 
     def _readings(self, conductance: FloatArray, times: FloatArray) -> Readings:
@@ -320,86 +276,28 @@ class SimCrosspoints(Crosspoints):
             status=np.broadcast_to(np.uint8(0), conductance.shape),
         )
 
-    def _pulse_time(self, counts: NDArray[Any]) -> float:
-        """Time [s] that a step takes: crosspoints side by side, each pulse as long as the longer one, half duty."""
-        return 2 * max(self.pulses.up.width, self.pulses.down.width) * float(np.abs(counts).max())
+    def _pulse_time(self, pulses: int) -> float:
+        """Time [s] of pulses on crosspoints side by side: each as long as the longer of the pair, at half duty."""
+        return 2 * max(self.pulses.up.width, self.pulses.down.width) * pulses
 
-    def _devices(self) -> tuple[Any, ...]:
-        a = self._array
-        p = a.population
-        return a.conductance, p.low, p.high, p.s_up, p.s_down, a.applied
+    def _box(self) -> Box:
+        """The smallest box of the array that holds this view."""
+        return min(self._rows), min(self._columns), max(self._columns) - min(self._columns) + 1
 
-    def _physics(self) -> tuple[Any, ...]:
-        a = self._array
-        saturation = (np.float32(a.population.saturation[0]), np.float32(a.population.saturation[1]))
-        return saturation, a.population.table, np.float32(a.noise.cycle_to_cycle), a.pulse_key, a.chunk
-
-    def _boxed(self, counts: NDArray[Any]) -> tuple[tuple[int, int, int], NDArray[Any]]:
-        """(first row, first column, columns) of the box around the view, and counts of it: 0 between a view's rows."""
-        first_row, first_column = min(self._rows), min(self._columns)
-        height, width = max(self._rows) - first_row + 1, max(self._columns) - first_column + 1
-        box = (first_row, first_column, width)
-        if self._rows.step == 1 and self._columns.step == 1:
-            return box, np.array(counts, dtype=np.int32)
-        boxed = np.zeros((*counts.shape[:-2], height, width), dtype=np.int32)
+    def _boxed(self, counts: NDArray[Any], box: Box) -> NDArray[np.int32]:
+        """Counts of the box: 0 between the rows and columns of the view."""
+        height = max(self._rows) - box[0] + 1
+        if (height, box[2]) == self.shape and (self._rows.step, self._columns.step) == (1, 1):
+            return np.array(counts, dtype=np.int32)
+        boxed = np.zeros((*counts.shape[:-2], height, box[2]), dtype=np.int32)
         boxed[(..., *self._within(box))] = counts
-        return box, boxed
+        return boxed
 
-    def _within(self, box: tuple[int, int, int]) -> tuple[Any, ...]:
+    def _within(self, box: Box) -> tuple[Any, ...]:
         return np.ix_(np.array(self._rows) - box[0], np.array(self._columns) - box[1])
 
-    def _unboxed(self, array: FloatArray, box: tuple[int, int, int]) -> FloatArray:
-        return array[(..., *self._within(box))]
 
-
-def _start(initial: ArrayLike | None, p: Population, shape: tuple[int, int], seed: int, model: DeviceModel) -> Floats:
-    middle = (model.g_min + model.g_max) / 2
-    given = np.asarray(middle if initial is None else initial, dtype=np.float64)
-    try:
-        start = np.array(np.broadcast_to(given, shape), dtype=np.float32)
-    except ValueError:
-        raise InputError(f"initial conductances of shape {given.shape} do not fit crosspoints of {shape}") from None
-    if not np.all(np.isfinite(start)):
-        raise InputError("initial conductances must be finite")
-    anywhere = p.low + (p.high - p.low) * np.random.default_rng([seed, 0x51]).random(shape, dtype=np.float32)
-    return np.where(p.stuck, anywhere, np.clip(start, p.low, p.high)).astype(np.float32)
-
-
-def _chunk(p: Population, noise: SimNoise) -> int:
-    """Pulses that one closed-form step may stand for: while its noise is small against what it moves."""
-    slope = float(max(p.s_up.max() * abs(p.saturation[0]), p.s_down.max() * abs(p.saturation[1])))
-    hard = min(p.saturation) < 1 and noise.cycle_to_cycle > 0.5  # many a noisy step would be cut at the bound
-    if hard or slope >= 0.5:
-        return 1
-    relative = noise.cycle_to_cycle * slope / (1 - slope)
-    return int(np.clip((0.15 / relative) ** 2, 1, kernels.LONGEST)) if relative > 0 else kernels.LONGEST
-
-
-def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    slots = np.ascontiguousarray(trains.slots, dtype=np.int8)
-    if slots.ndim != 2 or len(slots) != lines:
-        raise InputError(f"pulse trains of shape {slots.shape} do not fit {lines} {which}; give (lines, slots)")
-    words = np.empty((max(1, -(-slots.shape[1] // 32)), lines), dtype=np.uint32)
-    signs = np.empty(lines, dtype=np.int32)
-    mixed = kernels.packed(slots, words, signs)
-    if mixed >= 0:
-        raise InputError(f"the train on line {mixed} of the {which} carries both signs; one update takes one")
-    return words, signs
-
-
-@cache
-def _threads() -> tuple[int, ThreadPoolExecutor]:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return available, ThreadPoolExecutor(available, thread_name_prefix="crosspoints")
-
-
-def _over_rows(call: _Call, shape: tuple[int, ...]) -> None:
-    """Run `call` on (first, last) parts of the rows, side by side where that pays; the result is the same."""
-    rows, size = shape[-2], int(np.prod(shape))
-    if rows < 2 or size < 2 * WORTH_A_THREAD:
-        call((0, rows))
-        return
-    count, pool = _threads()
-    parts = min(count, rows, size // WORTH_A_THREAD)
-    edges = [rows * k // parts for k in range(parts + 1)]
-    list(pool.map(call, pairwise(edges)))
+def _counted(trains: PulseTrains, lines: int) -> IntArray:
+    if trains.slots.ndim != 2 or len(trains.slots) != lines:
+        raise InputError(f"pulse trains of shape {trains.slots.shape} do not fit {lines} lines; give (lines, slots)")
+    return trains.slots.astype(np.int64)

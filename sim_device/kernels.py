@@ -1,4 +1,4 @@
-# pyright: basic
+# pyright: basic, reportCallIssue=false, reportGeneralTypeIssues=false
 # numba types these functions when they are first called
 """Compiled loops over arrays of devices: pulses, readings, traces, coincidences of pulse trains.
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sim_device.counter_random import compiled, f32, i32, inlined, normal, u32
+from sim_device.counter_random import any_of, compiled, f32, fused, i32, inlined, normal, ones_in, u32
 
 LONGEST = 32  # pulses that one closed-form step may stand for: powers up to r^31 come from five squarings
 _ZERO, _HALF, _ONE = f32(0), f32(0.5), f32(1)
@@ -27,19 +27,19 @@ _ZERO, _HALF, _ONE = f32(0), f32(0.5), f32(1)
 @njit(**inlined)
 def _doubled(power, total, factor, block, taken):
     """One round of `_powers`: the running power and sum, and factor = r^(2^k), block = 1 + ... + r^(2^k − 1)."""
-    total = total + (power * block if taken else _ZERO)
+    total = fused(power, block if taken else _ZERO, total)
     power = power * (factor if taken else _ONE)
-    return power, total, factor * factor, block * (_ONE + factor)
+    return power, total, factor * factor, fused(block, factor, block)
 
 
 @njit(**inlined)
 def _powers(r, m):
     """``(r^m, 1 + r + ... + r^m)`` for 0 <= m <= 31 by doubling, without branches and without cancellation."""
-    power, total, factor, block = _doubled(_ONE, _ZERO, r, _ONE, (m & u32(1)) != u32(0))
-    power, total, factor, block = _doubled(power, total, factor, block, (m & u32(2)) != u32(0))
-    power, total, factor, block = _doubled(power, total, factor, block, (m & u32(4)) != u32(0))
-    power, total, factor, block = _doubled(power, total, factor, block, (m & u32(8)) != u32(0))
-    power, total, factor, block = _doubled(power, total, factor, block, (m & u32(16)) != u32(0))
+    power, total, factor, block = _doubled(_ONE, _ZERO, r, _ONE, any_of(m, u32(1)))
+    power, total, factor, block = _doubled(power, total, factor, block, any_of(m, u32(2)))
+    power, total, factor, block = _doubled(power, total, factor, block, any_of(m, u32(4)))
+    power, total, factor, block = _doubled(power, total, factor, block, any_of(m, u32(8)))
+    power, total, factor, block = _doubled(power, total, factor, block, any_of(m, u32(16)))
     return power, total + power
 
 
@@ -48,13 +48,13 @@ def _moved(g, low, high, s, saturation, up, n, xi, noise):
     """Conductance after `n` pulses of one sign; `xi` one normal deviate, `noise` c of the module's formula."""
     room = (high - g) if up else (low - g)
     span = (high - low) if up else (low - high)
-    step = s * (saturation * room + (_ONE - saturation) * span)
+    step = s * fused(saturation, room, (_ONE - saturation) * span)
     slope = s * saturation
     r = _ONE - slope
     power, total = _powers(r, u32(max(n - i32(1), i32(0))))
-    several = f32(n) - _ONE
-    second = (noise * slope / r) * several * _HALF * (xi * xi - _ONE)
-    moved = g + step * (total + power * noise * (f32(np.sqrt(f32(n))) * xi - second))
+    pulses = f32(n)
+    second = (noise * slope / r) * (pulses - _ONE) * _HALF * fused(xi, xi, -_ONE)
+    moved = fused(step, fused(power * noise, fused(f32(np.sqrt(pulses)), xi, -second), total), g)
     return min(max(moved, low), high) if n > i32(0) else g
 
 
@@ -102,34 +102,61 @@ def _linear_row(g, low, high, s_up, s_down, applied, counts, first, saturation_u
             n = i32(min(max(i32(i32(abs(signed)) - done), i32(0)), chunk))
             spent = applied[j]
             xi = normal(key, u32(first + u32(j)), spent)
-            s = s_up[j] if up else s_down[j]
+            # Both are loaded before one is chosen: to choose where to load from would be a gather, ten times slower.
+            rising, falling, bottom, top = s_up[j], s_down[j], low[j], high[j]
+            s = rising if up else falling
             saturation = saturation_up if up else saturation_down
-            g[j] = _moved(g[j], low[j], high[j], s, saturation, up, n, xi, noise)
+            g[j] = _moved(g[j], bottom, top, s, saturation, up, n, xi, noise)
             applied[j] = u32(spent + u32(n))
         done = i32(done + chunk)
 
 
 @njit(**compiled)
-def pulse_rows(rows, box, g, low, high, s_up, s_down, applied, counts, saturation, table, noise, key, chunk):
+def _row(row, box, g, low, high, s_up, s_down, applied, counts, saturation, table, noise, key, chunk):
+    """Apply signed `counts` to one row of the array, counted from its first; see `pulse_rows`."""
+    first_column, last = box[1], box[1] + box[2]
+    first = u32(row * g.shape[1] + first_column)
+    g_row, low_row, high_row = g[row, first_column:last], low[row, first_column:last], high[row, first_column:last]
+    up_row, down_row = s_up[row, first_column:last], s_down[row, first_column:last]
+    applied_row = applied[row, first_column:last]
+    if table.shape[1] == 0:
+        _linear_row(
+            g_row, low_row, high_row, up_row, down_row, applied_row, counts, first,
+            saturation[0], saturation[1], noise, key, chunk,
+        )  # fmt: skip
+    else:
+        _table_row(g_row, low_row, high_row, up_row, down_row, applied_row, counts, first, table, key)
+
+
+@njit(**compiled)
+def pulse_rows(rows, box, g, low, high, s_up, s_down, applied, saturation, table, noise, key, chunk, counts):
     """Apply signed `counts` (of the shape of `box`) to rows[0]..rows[1] of the box, `chunk` pulses at a time.
 
     `box` = (first row, first column, columns); `applied` counts the pulses of every crosspoint and is what its random
     numbers are drawn by; `saturation` = (up, down); `table` (4, nodes) replaces the linear step unless it has no nodes.
     """
-    first_row, first_column, columns = box
     for i in range(rows[0], rows[1]):
-        row, last = first_row + i, first_column + columns
-        first = u32(row * g.shape[1] + first_column)
-        g_row, low_row, high_row = g[row, first_column:last], low[row, first_column:last], high[row, first_column:last]
-        up_row, down_row = s_up[row, first_column:last], s_down[row, first_column:last]
-        applied_row, counts_row = applied[row, first_column:last], counts[i]
-        if table.shape[1] == 0:
-            _linear_row(
-                g_row, low_row, high_row, up_row, down_row, applied_row, counts_row, first,
-                saturation[0], saturation[1], noise, key, chunk,
+        _row(
+            box[0] + i, box, g, low, high, s_up, s_down, applied, counts[i], saturation, table, noise, key, chunk,
+        )  # fmt: skip
+
+
+@njit(**compiled)
+def coincide_rows(
+    rows, box, g, low, high, s_up, s_down, applied, saturation, table, noise, key, chunk,
+    row_words, row_signs, column_words, column_signs,
+):  # fmt: skip
+    """Pulse every crosspoint of rows[0]..rows[1] as often as its row and its column fire in one slot.
+
+    Words hold 32 slots each, ``words[word, line]``; counting and pulsing a row in one go keeps the counts in the cache.
+    """
+    counts = np.empty(box[2], dtype=np.int32)
+    for i in range(rows[0], rows[1]):
+        if row_signs[i] != 0:
+            _coincidences(row_words[:, i], row_signs[i], column_words, column_signs, counts)
+            _row(
+                box[0] + i, box, g, low, high, s_up, s_down, applied, counts, saturation, table, noise, key, chunk,
             )  # fmt: skip
-        else:
-            _table_row(g_row, low_row, high_row, up_row, down_row, applied_row, counts_row, first, table, key)
 
 
 @njit(**compiled)
@@ -148,33 +175,24 @@ def read_rows(rows, box, g, applied, reading, read_noise, write_noise, read_key,
 
 @njit(**compiled)
 def trace_rows(
-    rows, box, g, low, high, s_up, s_down, applied, counts, saturation, table, noise, key, chunk,
-    reading, read_noise, write_noise, read_key, write_key, out,
+    rows, box, g, low, high, s_up, s_down, applied, saturation, table, noise, key, chunk,
+    reading, read_noise, write_noise, read_key, write_key, counts, out,
 ):  # fmt: skip
     """Pulse and read, step by step: `counts` and `out` of shape (steps, rows, columns of the box)."""
     for step in range(len(counts)):
-        pulse_rows(rows, box, g, low, high, s_up, s_down, applied, counts[step], saturation, table, noise, key, chunk)
+        pulse_rows(rows, box, g, low, high, s_up, s_down, applied, saturation, table, noise, key, chunk, counts[step])
         number = u32(reading + u32(step))
         read_rows(rows, box, g, applied, number, read_noise, write_noise, read_key, write_key, out[step])
 
 
 @njit(**compiled)
-def coincidences(rows, row_words, row_signs, column_words, column_signs, counts):
-    """Signed counts of slots in which row and column fire together: bits of 32 slots in every word."""
-    for i in range(rows[0], rows[1]):
-        for j in range(len(column_signs)):
-            counts[i, j] = 0
-        for word in range(row_words.shape[0]):
-            mine = row_words[word, i]
-            for j in range(len(column_signs)):
-                x = u32(mine & column_words[word, j])
-                x = u32(x - ((x >> u32(1)) & u32(0x55555555)))
-                x = u32((x & u32(0x33333333)) + ((x >> u32(2)) & u32(0x33333333)))
-                x = u32((x + (x >> u32(4))) & u32(0x0F0F0F0F))
-                counts[i, j] += i32(u32(x * u32(0x01010101)) >> u32(24))
-        sign = row_signs[i]
-        for j in range(len(column_signs)):
-            counts[i, j] *= i32(sign * column_signs[j])
+def _coincidences(words, sign, column_words, column_signs, counts):
+    """Signed counts, for one row, of the slots in which it and each column fire together."""
+    for j in range(len(counts)):
+        counts[j] = i32(ones_in(u32(words[0] & column_words[0, j]))) * i32(sign * column_signs[j])
+    for word in range(1, len(words)):
+        for j in range(len(counts)):
+            counts[j] += i32(ones_in(u32(words[word] & column_words[word, j]))) * i32(sign * column_signs[j])
 
 
 @njit(**compiled)

@@ -12,7 +12,7 @@ from instruments.clock import VirtualClock
 from instruments.crosspoints import Pulse, PulsePair, PulseTrains
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
-from sim_device import crosspoints as module
+from sim_device import device_array as module
 from sim_device.crosspoints import SimCrosspoints, SimNoise
 from sim_device.fitted import FittedDevice, Measured, Noise, Verdict
 from sim_device.models import (

@@ -1,0 +1,175 @@
+"""The state of an array of simulated devices, and the compiled loops run on it, on as many threads as there are."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cache
+from itertools import pairwise
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instruments.crosspoints import FloatArray, PulseTrains
+from instruments.errors import InputError
+from sim_device import counter_random, kernels
+from sim_device.device_model import DeviceModel
+from sim_device.population import Floats, Population, Spread
+
+WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
+Box: TypeAlias = tuple[int, int, int]  # first row, first column, columns
+_Call: TypeAlias = Callable[[tuple[int, int]], None]
+
+
+@dataclass(frozen=True)
+class SimNoise:
+    """Noise of simulated devices.
+
+    `cycle_to_cycle` [1] relative to the step, ``ΔG = step(G)(1 + σc ξ)``, accumulates; `read` [unit] adds to every
+    reading; `write` [unit] shows in readings, is drawn anew by every pulse and does not accumulate.
+    """
+
+    cycle_to_cycle: float = 0.0
+    read: float = 0.0
+    write: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse what is no standard deviation."""
+        wrong = [f"{key} = {value:g}" for key, value in vars(self).items() if not (np.isfinite(value) and value >= 0)]
+        if wrong:
+            raise InputError(f"noise must be finite and 0 or more: {', '.join(wrong)}")
+
+
+@dataclass
+class DeviceArray:
+    """Devices, their conductance, pulses seen, and the keys of their random numbers; arrays of (rows, columns).
+
+    Attributes
+    ----------
+    conductance, applied
+        [unit] float32; pulses of either sign so far, which also number the random draws of a crosspoint.
+    readings
+        Readings of the whole array so far, which number the draws of read noise.
+    """
+
+    population: Population
+    noise: SimNoise
+    seed: int
+    conductance: Floats
+    applied: NDArray[np.uint32] = field(init=False)
+    readings: int = 0
+
+    def __post_init__(self) -> None:
+        """Start with no pulse applied."""
+        self.applied = np.zeros(self.conductance.shape, dtype=np.uint32)
+        self._pulse_key, self._read_key, self._write_key, self._line_key = counter_random.keys(self.seed, 4)
+        self._chunk = np.int32(longest_step(self.population, self.noise))
+
+    @staticmethod
+    def of(
+        model: DeviceModel, shape: tuple[int, int], noise: SimNoise, spread: Spread, seed: int,
+        initial: ArrayLike | None,
+    ) -> DeviceArray:  # fmt: skip
+        """Draw the devices and put them at `initial` [unit], or in the middle of the range of the model."""
+        population = Population.of(model, shape, spread, noise.cycle_to_cycle, seed)
+        middle = (model.g_min + model.g_max) / 2
+        start = _start(middle if initial is None else initial, population, shape, seed)
+        return DeviceArray(population, noise, seed, start)
+
+    def pulse(self, box: Box, counts: NDArray[np.int32]) -> None:
+        """Apply signed counts (rows of the box, its columns)."""
+        arguments = [box, *self._devices(), counts]
+        over_rows(lambda part: kernels.pulse_rows(part, *arguments), counts.shape)
+
+    def coincide(self, box: Box, rows: PulseTrains, columns: PulseTrains, height: int) -> None:
+        """Count and apply the coincidences of trains on the lines of the box."""
+        row_words, row_signs = _packed(rows, height, "rows")
+        column_words, column_signs = _packed(columns, box[2], "columns")
+        arguments = [box, *self._devices(), row_words, row_signs, column_words, column_signs]
+        over_rows(lambda part: kernels.coincide_rows(part, *arguments), (height, box[2]))
+
+    def trace(self, box: Box, counts: NDArray[np.int32]) -> FloatArray:
+        """Apply counts and read, step by step: (steps, rows of the box, its columns), readings of that shape."""
+        out = np.empty(counts.shape)
+        reading = [
+            np.uint32(self.readings), np.float32(self.noise.read), np.float32(self.noise.write),
+            self._read_key, self._write_key,
+        ]  # fmt: skip
+        arguments = [box, *self._devices(), *reading, counts, out]
+        over_rows(lambda part: kernels.trace_rows(part, *arguments), counts.shape)
+        self.readings += len(counts)
+        return out
+
+    def line_noise(self, shape: tuple[int, ...]) -> FloatArray:
+        """Standard normal deviates of one reading, one for each line (and sample): what its read noise adds up to."""
+        size = int(np.prod(shape))
+        lines = np.arange(size, dtype=np.uint32)
+        out = np.empty(size, dtype=np.float32)
+        counter_random.normals(self._line_key, lines, np.full(size, self.readings, dtype=np.uint32), out)
+        self.readings += 1
+        return out.reshape(shape).astype(np.float64)
+
+    def _devices(self) -> list[Any]:
+        p = self.population
+        saturation = (np.float32(p.saturation[0]), np.float32(p.saturation[1]))
+        return [
+            self.conductance, p.low, p.high, p.s_up, p.s_down, self.applied,
+            saturation, p.table, np.float32(self.noise.cycle_to_cycle), self._pulse_key, self._chunk,
+        ]  # fmt: skip
+
+
+def longest_step(p: Population, noise: SimNoise) -> int:
+    """Pulses that one closed-form step may stand for: while its noise is small against what it moves."""
+    slope = float(max(p.s_up.max() * abs(p.saturation[0]), p.s_down.max() * abs(p.saturation[1])))
+    hard = min(p.saturation) < 1 and noise.cycle_to_cycle > 0.5  # many a noisy step would be cut at the bound
+    if hard or slope >= 0.5:
+        return 1
+    relative = noise.cycle_to_cycle * slope / (1 - slope)
+    return int(np.clip((0.15 / relative) ** 2, 1, kernels.LONGEST)) if relative > 0 else kernels.LONGEST
+
+
+def _start(initial: ArrayLike, p: Population, shape: tuple[int, int], seed: int) -> Floats:
+    given = np.asarray(initial, dtype=np.float64)
+    try:
+        start = np.array(np.broadcast_to(given, shape), dtype=np.float32)
+    except ValueError:
+        raise InputError(f"initial conductances of shape {given.shape} do not fit crosspoints of {shape}") from None
+    if not np.all(np.isfinite(start)):
+        raise InputError("initial conductances must be finite")
+    np.clip(start, p.low, p.high, out=start)
+    if np.any(p.stuck):
+        anywhere = np.random.default_rng([seed, 0x51]).random(shape, dtype=np.float32)
+        start = np.where(p.stuck, p.low + (p.high - p.low) * anywhere, start).astype(np.float32)
+    return start
+
+
+def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
+    slots = np.ascontiguousarray(trains.slots, dtype=np.int8)
+    if slots.ndim != 2 or len(slots) != lines:
+        raise InputError(f"pulse trains of shape {slots.shape} do not fit {lines} {which}; give (lines, slots)")
+    words = np.empty((max(1, -(-slots.shape[1] // 32)), lines), dtype=np.uint32)
+    signs = np.empty(lines, dtype=np.int32)
+    mixed = kernels.packed(slots, words, signs)
+    if mixed >= 0:
+        raise InputError(f"the train on line {mixed} of the {which} carries both signs; one update takes one")
+    return words, signs
+
+
+@cache
+def _threads() -> tuple[int, ThreadPoolExecutor]:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available, ThreadPoolExecutor(available, thread_name_prefix="crosspoints")
+
+
+def over_rows(call: _Call, shape: tuple[int, ...]) -> None:
+    """Run `call` on (first, last) parts of the rows, side by side where that pays; the result is the same."""
+    rows, size = shape[-2], int(np.prod(shape))
+    if rows < 2 or size < 2 * WORTH_A_THREAD:
+        call((0, rows))
+        return
+    count, pool = _threads()
+    parts = min(count, rows, size // WORTH_A_THREAD)
+    list(pool.map(call, pairwise(rows * k // parts for k in range(parts + 1))))
