@@ -120,8 +120,7 @@ class Wire(VISAAdapter):
     def write(self, command: str, **kwargs: Any) -> None:
         """Send `command`; `NotAnswering` when it could not be delivered."""
         self._last_written = command
-        if self._sink is not None:
-            self._sink(Message(self.clock.now(), self.instrument, "write", command))
+        self._note("write", command)
         connection = self.connection
         try:
             connection.visalib.write(connection.session, (command + TERMINATION).encode("ascii"))
@@ -141,9 +140,14 @@ class Wire(VISAAdapter):
         if not received.endswith(_LINE_FEED) or not received.isascii():
             self._garbled(received)
         reply = received[:-1].decode("ascii")
-        if self._sink is not None:
-            self._sink(Message(self.clock.now(), self.instrument, "read", reply))
+        self._note("read", reply)
         return reply
+
+    def _note(self, direction: str, text: str) -> None:
+        if self._sink is not None:
+            self._sink(Message(self.clock.now(), self.instrument, direction, text))
+        if log.isEnabledFor(logging.DEBUG):
+            log.debug("%s %s %s", self.instrument, direction, text)
 
     def _prepare_session(self) -> None:
         """What a new session needs; messages then go to the library by the shortest way."""

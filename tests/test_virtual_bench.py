@@ -191,7 +191,7 @@ def test_nothing_connected_or_output_off_measures_nothing():
 @pytest.mark.parametrize(
     ("resource", "command", "error"),
     [
-        (SMU, ":MEAS:CURR?", -113),
+        (SMU, ":CALC:MATH ON", -113),
         (SMU, ":SOUR:VOLT:ILIM 2", -222),
         (SMU, ":SENS:CURR:RANG 1E-3;:SOUR:VOLT:ILIM 1E-9", -222),
         (SMU, ":SOUR:VOLT 300", -222),

@@ -6,6 +6,7 @@ the source-measure unit reads what relays connect it with. What a bench must nev
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from instruments.clock import Clock, VirtualClock
 from instruments.errors import InputError
 from instruments.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
-from sim_device.virtual_bench.circuit import Circuit
+from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.device import VirtualDevice
 from sim_device.virtual_bench.twins import Twin, make_twin
 
@@ -82,8 +83,7 @@ class VirtualBench(Circuit):
         self._reaches: dict[frozenset[Relay], _Reach] = {}
         self._reach = self._reached(self._relays)
         self._generator_rest: float | None = None
-        self._smu_level: float | None = None
-        self._smu_limit = 0.0
+        self._drive: Drive | None = None
         self.twins: dict[str, Twin] = {resource: make_twin(driver, self) for resource, driver in instruments.items()}
         self._library: VirtualVisaLibrary | None = None
 
@@ -110,7 +110,8 @@ class VirtualBench(Circuit):
         """Nothing is driven and no relay is closed."""
         return not self.outputs_on() and not self._relays
 
-    def _fault(self, what: str) -> None:
+    def fault(self, what: str) -> None:
+        """Keep what must never happen, with its time."""
         self.faults.append(f"{self.clock.now():.6f} s: {what}")
 
     # -- the circuit -------------------------------------------------------------------------------------------------
@@ -121,7 +122,7 @@ class VirtualBench(Circuit):
         if voltage is None:
             return
         if abs(voltage) > _AT_REST:
-            self._fault(f"the generator rests at {voltage:g} V")
+            self.fault(f"the generator rests at {voltage:g} V")
             self._note_voltage(voltage)
         self._check_joined()
 
@@ -130,41 +131,49 @@ class VirtualBench(Circuit):
         now = self.clock.now()
         for crosspoint, terminal in self._reach.generator:
             if terminal is Terminal.CHANNEL:
-                self._fault(f"the generator pulses the channel of {crosspoint}")
+                self.fault(f"the generator pulses the channel of {crosspoint}")
             elif terminal is Terminal.GATE and (crosspoint, Terminal.CHANNEL) not in self._reach.grounded:
-                self._fault(f"{crosspoint} is pulsed while its channel floats")
+                self.fault(f"{crosspoint} is pulsed while its channel floats")
             else:
                 self.devices[crosspoint].pulse(now, (voltage, width), count)
                 self.applied.append(AppliedPulse(now, crosspoint, voltage, width, count))
         self._note_voltage(voltage)
 
-    def smu_drives(self, voltage: float | None, limit: float) -> None:
-        """Keep level and limit; note a conflict."""
-        self._smu_level, self._smu_limit = voltage, limit
-        if voltage is not None:
+    def smu_drives(self, drive: Drive | None) -> None:
+        """Keep what is driven; note a conflict."""
+        self._drive = drive
+        if drive is not None:
             self._check_joined()
+            most = drive.limit if drive.current else abs(drive.level)
             for crosspoint, _ in self._reach.smu:
-                self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(voltage))
+                self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
 
     def smu_reads(self) -> tuple[float, float, bool]:
-        """``I = V sum(G)``, or the limit, and the voltage that belongs to it."""
-        if self._smu_level is None:
+        """``I = V sum(G)``, where neither source nor limit is exceeded."""
+        if self._drive is None:
             return 0.0, 0.0, False
         now = self.clock.now()
         conductance = 0.0
         for crosspoint, terminal in self._reach.smu:
             if terminal is not Terminal.GATE:
                 conductance += self.devices[crosspoint].read(now)
-        current = self._smu_level * conductance
-        if abs(current) <= self._smu_limit:
-            return self._smu_level, current, False
-        clamped = self._smu_limit if current > 0 else -self._smu_limit
+        current_source, level, limit = self._drive
+        if current_source and level == 0:
+            return 0.0, 0.0, False
+        if current_source:
+            held = conductance > 0 and abs(level) <= limit * conductance
+            voltage = level / conductance if held else math.copysign(limit, level)
+            return voltage, voltage * conductance, not held
+        current = level * conductance
+        if abs(current) <= limit:
+            return level, current, False
+        clamped = math.copysign(limit, current)
         return clamped / conductance, clamped, True
 
     def matrix_closes(self, relays: frozenset[Relay]) -> None:
         """Move the relays; note when they move under voltage."""
-        if self._smu_level is not None or self._generator_rest is not None:
-            self._fault("relays move while an output is on")
+        if self._drive is not None or self._generator_rest is not None:
+            self.fault("relays move while an output is on")
         self._relays = relays
         self._reach = self._reached(relays)
         self._check_joined()
@@ -172,8 +181,8 @@ class VirtualBench(Circuit):
     # -- who touches what --------------------------------------------------------------------------------------------
 
     def _check_joined(self) -> None:
-        if self._reach.joined and self._generator_rest is not None and self._smu_level is not None:
-            self._fault("generator and source-measure unit drive one electrode")
+        if self._reach.joined and self._generator_rest is not None and self._drive is not None:
+            self.fault("generator and source-measure unit drive one electrode")
 
     def _note_voltage(self, voltage: float) -> None:
         for crosspoint, _ in self._reach.generator:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import NamedTuple
 
 from instruments.clock import Clock
 from instruments.wiring import Relay
+
+
+class Drive(NamedTuple):
+    """What a source-measure unit does: holds `level` [V or A] as long as the other quantity stays within `limit`."""
+
+    current: bool  # whether it is current that is sourced
+    level: float
+    limit: float
 
 
 class Circuit(ABC):
@@ -22,8 +31,12 @@ class Circuit(ABC):
         """`count` pulses to `voltage` [V], `width` [s] each, leave the generator; time does not pass here."""
 
     @abstractmethod
-    def smu_drives(self, voltage: float | None, limit: float) -> None:
-        """The source-measure unit holds `voltage` [V] within `limit` [A]; None when its output is off."""
+    def fault(self, what: str) -> None:
+        """Something happened that a bench must never do; kept for the observer."""
+
+    @abstractmethod
+    def smu_drives(self, drive: Drive | None) -> None:
+        """The source-measure unit drives from now on as `drive` says; None when its output is off."""
 
     @abstractmethod
     def smu_reads(self) -> tuple[float, float, bool]:

@@ -6,87 +6,112 @@ ranges. The clamp is real: where the limit is reached, the source gives the volt
 
 from __future__ import annotations
 
-import math
-from functools import lru_cache
-from typing import ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
-from sim_device.virtual_bench.circuit import Circuit
-from sim_device.virtual_bench.noise import Normals
-from sim_device.virtual_bench.scpi import (
-    Arguments,
-    CommandTree,
-    Entry,
-    ScpiTwin,
-    Suffixes,
-    common_commands,
-    no_arguments,
-)
+from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.meter import HEADROOM, OVERFLOW, Meter, smallest
+from sim_device.virtual_bench.scpi import CommandTree, common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
-from sim_device.virtual_bench.scpi_values import ScpiError, choice, number, string
+from sim_device.virtual_bench.scpi_values import ScpiError
 
 VOLTAGE_RANGES: Final = (0.02, 0.2, 2.0, 20.0, 200.0)  # [V]
 CURRENT_RANGES: Final = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # [A]
-HEADROOM: Final = 1.05  # every range measures and sources 5 % beyond its name
-OVERFLOW: Final = 9.9e37
-LINE_FREQUENCY: Final = 50.0  # [Hz]
-NOISE: Final = 5e-7  # of range, standard deviation at 1 power line cycle; data sheet, 10 Hz noise
-BUFFER: Final = 100_000  # readings of defbuffer1
-
+RESISTANCE_RANGES: Final = tuple(2.0 * 10.0**decade for decade in range(1, 9))  # [ohm]
+RANGES: Final = {"VOLT": VOLTAGE_RANGES, "CURR": CURRENT_RANGES, "RES": RESISTANCE_RANGES}
 READBACK, LIMITED, FOUR_WIRE, OUTPUT_ON = 8, 32, 64, 128  # bits of a source status
-ELEMENTS: Final = ("READing", "SOURce", "SOURSTATus", "STATus", "RELative", "UNIT", "SOURUNIT")
+BUFFER: Final = 100_000  # readings of a default buffer
 
 
 class Reading(NamedTuple):
-    """One entry of a reading buffer."""
+    """One entry of a reading buffer; `unit` of the reading, `source_unit` of the source."""
 
     source: float
     reading: float
     source_status: int
     time: float
-
-
-def _smallest(ranges: tuple[float, ...], value: float) -> float:
-    for one in ranges:
-        if abs(value) <= one * HEADROOM:
-            return one
-    raise ScpiError(-222, "Parameter data out of range")
+    unit: str
+    source_unit: str
 
 
 def _most_current(twin: SettingsTwin, _: int) -> float:
     """1.05 A up to 20 V, 105 mA on the 200 V range."""
-    return 1.05 if twin.value("source_range") <= 20 else 0.105
+    return 1.05 if twin.value("VOLT source range") <= 20 else 0.105
 
 
-def _most_voltage(twin: SettingsTwin, _: int) -> float:
-    return HEADROOM * (200.0 if twin.value("source_range_auto") else twin.value("source_range"))
+def _end(name: str, sign: float) -> Any:
+    """End of a source range, or of the largest one while the range follows the level."""
+
+    def bound(twin: SettingsTwin, _: int) -> float:
+        auto, largest = twin.value(f"{name} source auto"), RANGES[name][-1]
+        return sign * HEADROOM * (largest if auto else twin.value(f"{name} source range"))
+
+    return bound
+
+
+def _source_settings(function: str, name: str, unit: str, limit: Setting) -> tuple[Setting, ...]:
+    at, full = f":SOURce#1:{function}", RANGES[name][-1] * HEADROOM
+    return (
+        Number(f"{at}:RANGe", f"{name} source range", unit, -full, full, RANGES[name][0]),
+        Flag(f"{at}:RANGe:AUTO", f"{name} source auto", True),
+        Number(f"{at}[:LEVel][:IMMediate][:AMPLitude]", f"{name} level", unit, _end(name, -1), _end(name, 1), 0),
+        Flag(f"{at}:READ:BACK", f"{name} readback", True),
+        Number(f"{at}:DELay", f"{name} delay", "S", 0, 1e4, 0),
+        Flag(f"{at}:DELay:AUTO", f"{name} delay auto", True),
+        limit,
+    )
+
+
+def _sense_settings(function: str, name: str, unit: str) -> tuple[Setting, ...]:
+    at, ranges = f":SENSe#1:{function}", RANGES[name]
+    return (
+        Number(f"{at}:RANGe[:UPPer]", f"{name} range", unit, 0, ranges[-1] * HEADROOM, ranges[0]),
+        Flag(f"{at}:RANGe:AUTO", f"{name} auto", True),
+        Number(f"{at}:NPLCycles", f"{name} nplc", "", 0.01, 10, 1),
+        Flag(f"{at}:AZERo[:STATe]", f"{name} autozero", True),
+        Flag(f"{at}:RSENse", f"{name} four wire", False),
+        Flag(f"{at}:AVERage[:STATe]", f"{name} filter", False),
+        Number(f"{at}:AVERage:COUNt", f"{name} filter count", "", 1, 100, 10, whole=True),
+        Choice(f"{at}:AVERage:TCONtrol", f"{name} filter kind", ("REPeat", "MOVing")),
+    )
 
 
 SETTINGS: Final[tuple[Setting, ...]] = (
-    Choice(":SOURce#1:FUNCtion[:MODE]", "source", ("VOLTage", "CURRent")),
-    Number(":SOURce#1:VOLTage:RANGe", "source_range", "V", -210, 210, 0.02),
-    Flag(":SOURce#1:VOLTage:RANGe:AUTO", "source_range_auto", True),
-    Number(
-        ":SOURce#1:VOLTage[:LEVel][:IMMediate][:AMPLitude]",
-        "level",
+    Choice("[:SOURce#1]:FUNCtion[:MODE]", "source", ("VOLTage", "CURRent")),
+    *_source_settings(
+        "VOLTage",
+        "VOLT",
         "V",
-        lambda t, c: -_most_voltage(t, c),
-        _most_voltage,
-        0,
+        Number(":SOURce#1:VOLTage:ILIMit[:LEVel]", "VOLT limit", "A", 1e-9, _most_current, 1.05e-4),
     ),
-    Number(":SOURce#1:VOLTage:ILIMit[:LEVel]", "limit", "A", 1e-9, _most_current, 1.05e-4),
-    Flag(":SOURce#1:VOLTage:READ:BACK", "readback", True),
-    Number(":SOURce#1:VOLTage:DELay", "delay", "S", 0, 1e4, 0),
-    Flag(":SOURce#1:VOLTage:DELay:AUTO", "delay_auto", True),
-    Choice(":SENSe#1:FUNCtion[:ON]", "sense", ("CURRent", "VOLTage", "RESistance"), quoted=True),
-    Number(":SENSe#1:CURRent[:DC]:RANGe[:UPPer]", "range", "A", 1e-9, 1.05, 1e-8),
-    Flag(":SENSe#1:CURRent[:DC]:RANGe:AUTO", "range_auto", True),
-    Number(":SENSe#1:CURRent[:DC]:NPLCycles", "nplc", "", 0.01, 10, 1),
-    Flag(":SENSe#1:CURRent[:DC]:AZERo[:STATe]", "autozero", True),
-    Flag(":SENSe#1:CURRent[:DC]:RSENse", "four_wire", False),
+    *_source_settings(
+        "CURRent", "CURR", "A", Number(":SOURce#1:CURRent:VLIMit[:LEVel]", "CURR limit", "V", 0.02, 210, 0.21)
+    ),
+    Choice(
+        ":SENSe#1:FUNCtion[:ON]", "sense", ("CURRent", "CURRent:DC", "VOLTage", "VOLTage:DC", "RESistance"), quoted=True
+    ),
+    *_sense_settings("VOLTage[:DC]", "VOLT", "V"),
+    *_sense_settings("CURRent[:DC]", "CURR", "A"),
+    *_sense_settings("RESistance", "RES", "OHM"),
     Number(":SENSe#1:COUNt", "count", "", 1, 300_000, 1, whole=True),
     Flag(":OUTPut#1[:STATe]", "output", False),
-    Choice(":OUTPut#1:SMODe", "off_state", ("NORMal", "HIMPedance", "ZERO", "GUARd")),
+    Choice(":OUTPut#1[:VOLTage]:SMODe", "VOLT off state", ("NORMal", "HIMPedance", "ZERO", "GUARd")),
+    Choice(":OUTPut#1:CURRent:SMODe", "CURR off state", ("NORMal", "HIMPedance", "ZERO", "GUARd")),
     Choice(":ROUTe:TERMinals", "terminals", ("FRONt", "REAR")),
+    Choice(":FORMat[:DATA]", "format", ("ASCii", "REAL", "SREal")),
+    Number(":FORMat:ASCii:PRECision", "precision", "", 0, 16, 0, whole=True),
+)
+_AT_THE_TERMINALS: Final = frozenset(
+    {
+        "source",
+        "output",
+        "VOLT level",
+        "VOLT limit",
+        "CURR level",
+        "CURR limit",
+        "CURR range",
+        "CURR auto",
+        "VOLT range",
+    }
 )
 
 
@@ -94,176 +119,134 @@ class Keithley2450Twin(SettingsTwin):
     """A Keithley 2450 around a circuit."""
 
     settings = SETTINGS
-    tree: ClassVar[CommandTree]
+    tree: ClassVar[CommandTree] = add_settings(common_commands(), SETTINGS)
 
-    def __init__(self, circuit: Circuit, serial: str = "04412345", noise: Normals | None = None) -> None:
+    def __init__(self, circuit: Circuit, serial: str = "04412345") -> None:
         self.circuit = circuit
         self.identity = f"KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
-        self._normals = noise or Normals(0)
-        self.buffer: list[Reading] = []
+        self.meter = Meter(circuit, seed=int(serial))
+        self.buffers: dict[str, list[Reading]] = {"defbuffer1": [], "defbuffer2": []}
+        self.loop: tuple[int, float] | None = None  # count and delay [s] of a loaded simple loop
         self._started = circuit.clock.now()
         super().__init__()
-
-    # -- state -----------------------------------------------------------------------------------------------------
 
     def reset(self) -> None:
         """Defaults, output off, buffers empty."""
         self.restore_defaults()
-        self.buffer.clear()
+        self.buffers = {"defbuffer1": [], "defbuffer2": []}
+        self.loop = None
         self._drive()
 
     @property
     def output_on(self) -> bool:
-        """Whether the output relay is closed."""
+        """Whether the output is on."""
         return bool(self.value("output"))
+
+    # -- settings that follow others -------------------------------------------------------------------------------
 
     def changed(self, name: str, channel: int) -> None:
         """Ranges follow levels as the manual says; what reaches the terminals is told to the circuit."""
-        if name in ("source", "sense") and (self.value("source"), self.value("sense")) != ("VOLT", "CURR"):
-            raise ScpiError(-221, "Settings conflict")  # the twin sources voltage and measures current, no more
-        if name == "level" and self.value("source_range_auto"):
-            self.assign("source_range", 1, _smallest(VOLTAGE_RANGES, self.value("level")))
-        elif name == "source_range":
-            self.assign("source_range", 1, _smallest(VOLTAGE_RANGES, self.value("source_range")))
-            self.assign("source_range_auto", 1, False)
-        elif name == "range":
-            self.assign("range", 1, _smallest(CURRENT_RANGES, self.value("range")))
-            self.assign("range_auto", 1, False)
-        elif name == "limit":
-            self._check_limit()
-        elif name == "delay":
-            self.assign("delay_auto", 1, False)
-        if name in ("level", "limit", "output", "source_range", "range"):
+        function, _, part = name.partition(" ")
+        if name == "sense":
+            self.assign("sense", 1, self.value("sense").split(":")[0])
+        elif part == "level" and self.value(f"{function} source auto"):
+            self._fit(f"{function} source range", function, self.value(name))
+        elif part == "source range":
+            self._fit(name, function, self.value(name))
+            self.assign(f"{function} source auto", 1, False)
+            self._check_power()
+        elif part == "range":
+            self._fit(name, function, self.value(name))
+            self.assign(f"{function} auto", 1, False)
+        elif part == "limit":
+            self._check_limit(function)
+        elif part == "delay":
+            self.assign(f"{function} delay auto", 1, False)
+        if name in _AT_THE_TERMINALS:
             self._drive()
 
-    def _check_limit(self) -> None:
-        """With a fixed measure range the limit must be more than 0.1 % of it (manual, :SOURce:VOLTage:ILIMit)."""
-        if not self.value("range_auto") and self.value("limit") < 1e-3 * self.value("range"):
+    def _fit(self, name: str, function: str, value: float) -> None:
+        found = smallest(RANGES[function], value)
+        if found is None:
+            raise ScpiError(-222, "Parameter data out of range")
+        self.assign(name, 1, found)
+
+    def _check_power(self) -> None:
+        if self.value("VOLT source range") > 20 and self.value("VOLT limit") > 0.105:
+            raise ScpiError(-221, "Settings conflict")
+
+    def _check_limit(self, function: str) -> None:
+        """With a fixed measure range the limit must be more than 0.1 % of it (manual, <x>LIMit)."""
+        other = "CURR" if function == "VOLT" else "VOLT"
+        if not self.value(f"{other} auto") and self.value(f"{function} limit") < 1e-3 * self.value(f"{other} range"):
             raise ScpiError(-222, "Parameter data out of range")
 
     def effective_limit(self) -> float:
-        """Where the current is clamped [A]: the limit, or the end of a fixed measure range if that comes first."""
-        limit: float = self.value("limit")
-        return limit if self.value("range_auto") else min(limit, HEADROOM * self.value("range"))
+        """Where the source is clamped [A or V]: its limit, or the end of a fixed measure range if that comes first."""
+        source = self.value("source")
+        other = "CURR" if source == "VOLT" else "VOLT"
+        limit: float = self.value(f"{source} limit")
+        if self.value(f"{other} auto") or self.value("sense") != other:
+            return limit
+        return min(limit, HEADROOM * self.value(f"{other} range"))
 
     def _drive(self) -> None:
-        self.circuit.smu_drives(self.value("level") if self.output_on else None, self.effective_limit())
+        source = self.value("source")
+        drive = Drive(source == "CURR", self.value(f"{source} level"), self.effective_limit())
+        self.circuit.smu_drives(drive if self.output_on else None)
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
     def measure(self) -> Reading:
         """One measurement; takes the time that integration takes."""
-        clock = self.circuit.clock
-        cycles = self.value("nplc")
+        source, sense = self.value("source"), self.value("sense")
+        four_wire = self.value(f"{sense} four wire")
+        averaged = self.value(f"{sense} filter count") if self.value(f"{sense} filter") else 1
         # With autozero the zero and the reference are measured as well (manual, "Autozero background").
-        clock.wait(cycles / LINE_FREQUENCY * (3 if self.value("autozero") else 1) + self.value("delay"))
-        voltage, current, limited = self.circuit.smu_reads()
-        if self.value("range_auto"):
-            self.assign("range", 1, _smallest(CURRENT_RANGES, min(abs(current), 1.0)))
-        scale = self.value("range")
-        averaged = NOISE / math.sqrt(cycles)
-        measured = current + averaged * scale * self._normals()
-        if abs(measured) > HEADROOM * scale * (1 + 1e-3):
-            measured = math.copysign(OVERFLOW, measured)
-        source = self.value("level") if self.output_on else 0.0
-        status = OUTPUT_ON if self.output_on else 0
-        if self.value("readback"):
-            status |= READBACK
-            source = voltage + averaged * self.value("source_range") * self._normals()
-        status |= LIMITED if limited else 0
-        status |= FOUR_WIRE if self.value("four_wire") else 0
-        return Reading(source, measured, status, clock.now() - self._started)
+        found = self.meter.take(
+            self.value(f"{sense} nplc"),
+            self.value("VOLT source range") if source == "VOLT" else 200.0,
+            self._current_range(),
+            integrations=(3 if self.value(f"{sense} autozero") else 1) * averaged,
+            delay=self.value(f"{source} delay"),
+        )
+        reading = {"VOLT": found.voltage, "CURR": found.current}.get(sense)
+        if reading is None:
+            reading = found.voltage / found.current if found.current else OVERFLOW
+        level = self.value(f"{source} level") if self.output_on else 0.0
+        back = self.value(f"{source} readback")
+        status = (OUTPUT_ON if self.output_on else 0) | (READBACK if back else 0) | (FOUR_WIRE if four_wire else 0)
+        return Reading(
+            source=({"VOLT": found.voltage, "CURR": found.current}[source]) if back else level,
+            reading=reading,
+            source_status=status | (LIMITED if found.limited else 0),
+            time=found.time - self._started,
+            unit={"VOLT": "Volt DC", "CURR": "Amp DC", "RES": "Ohm"}[sense],
+            source_unit={"VOLT": "Volt DC", "CURR": "Amp DC"}[source],
+        )
 
-    def fill(self) -> None:
-        """Make ``SENSe:COUNt`` measurements into the buffer; the oldest give way when it is full."""
-        for _ in range(self.value("count")):
-            self.buffer.append(self.measure())
-        if len(self.buffer) > BUFFER:
-            del self.buffer[: len(self.buffer) - BUFFER]
+    def _current_range(self) -> float | None:
+        if self.value("source") == "CURR":
+            return float(self.value("CURR source range"))
+        return None if self.value("CURR auto") else float(self.value("CURR range"))
 
+    def fill(self, name: str = "defbuffer1") -> Reading:
+        """Make ``SENSe:COUNt`` measurements into a buffer, the oldest give way when it is full; gives the last."""
+        buffer = self.buffers[name]
+        buffer.extend(self.measure() for _ in range(self.value("count")))
+        if len(buffer) > BUFFER:
+            del buffer[: len(buffer) - BUFFER]
+        return buffer[-1]
 
-@lru_cache(maxsize=256)
-def _elements(arguments: Arguments) -> tuple[str, ...]:
-    return tuple(choice(text, ELEMENTS) for text in arguments) or ("READ",)
+    def run_loop(self) -> None:
+        """Run the loaded trigger model: so many measurements, so far apart."""
+        if self.loop is None:
+            raise ScpiError(-211, "Trigger ignored; no trigger model is loaded")
+        count, delay = self.loop
+        for _ in range(count):
+            self.circuit.clock.wait(delay)
+            self.buffers["defbuffer1"].append(self.measure())
 
-
-def _check_buffer(text: str) -> None:
-    if string(text).lower() != "defbuffer1":
-        raise ScpiError(1115, "Parameter error: no such buffer")
-
-
-def _show(reading: Reading, elements: tuple[str, ...]) -> str:
-    fields = {
-        "READ": f"{reading.reading:.6E}",
-        "SOUR": f"{reading.source:.6E}",
-        "SOURSTAT": str(reading.source_status),
-        "STAT": "0",
-        "REL": f"{reading.time:.9f}",
-        "UNIT": "Amp DC",
-        "SOURUNIT": "Volt DC",
-    }
-    return ",".join(fields[element] for element in elements)
-
-
-def _read(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> str:
-    assert isinstance(twin, Keithley2450Twin)
-    if arguments:
-        _check_buffer(arguments[0])
-    elements = _elements(arguments[1:])
-    twin.fill()
-    return _show(twin.buffer[-1], elements)
-
-
-def _trace_trigger(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> None:
-    assert isinstance(twin, Keithley2450Twin)
-    if arguments:
-        _check_buffer(arguments[0])
-    twin.fill()
-
-
-def _trace_data(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> str:
-    assert isinstance(twin, Keithley2450Twin)
-    if len(arguments) < 2:
-        raise ScpiError(-109, "Missing parameter")
-    first, last = round(number(arguments[0])), round(number(arguments[1]))
-    if len(arguments) > 2:
-        _check_buffer(arguments[2])
-    if not 1 <= first <= last <= len(twin.buffer):
-        raise ScpiError(-222, "Parameter data out of range")
-    elements = _elements(arguments[3:])
-    return ",".join(_show(reading, elements) for reading in twin.buffer[first - 1 : last])
-
-
-def _trace_clear(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> None:
-    assert isinstance(twin, Keithley2450Twin)
-    if arguments:
-        _check_buffer(arguments[0])
-    twin.buffer.clear()
-
-
-def _actual(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> str:
-    assert isinstance(twin, Keithley2450Twin)
-    if arguments:
-        _check_buffer(arguments[0])
-    return str(len(twin.buffer))
-
-
-def _tripped(twin: ScpiTwin) -> str:
-    assert isinstance(twin, Keithley2450Twin)
-    return "1" if twin.output_on and twin.circuit.smu_reads()[2] else "0"
-
-
-def _commands() -> CommandTree:
-    tree = add_settings(common_commands(), SETTINGS)
-    tree.add(":READ", Entry(query=_read))
-    tree.add(":TRACe:TRIGger", Entry(set=_trace_trigger))
-    tree.add(":TRACe:DATA", Entry(query=_trace_data))
-    tree.add(":TRACe:CLEar", Entry(set=_trace_clear))
-    tree.add(":TRACe:ACTual", Entry(query=_actual))
-    tree.add(":SOURce#1:VOLTage:ILIMit[:LEVel]:TRIPped", Entry(query=no_arguments(_tripped)))
-    tree.add(":SYSTem:LFRequency", Entry(query=no_arguments(lambda _: f"{LINE_FREQUENCY:.0f}")))
-    tree.add("*LANG", Entry(query=no_arguments(lambda _: "SCPI")))
-    return tree
-
-
-Keithley2450Twin.tree = _commands()
+    def trigger(self) -> None:
+        """``*TRG`` runs the trigger model."""
+        self.run_loop()

@@ -97,6 +97,34 @@ class Number(Setting):
 
 
 @dataclass(frozen=True)
+class Derived(Number):
+    """A number that is another way to say other settings, such as an amplitude for two levels: not kept by itself."""
+
+    get: Callable[[SettingsTwin, int], float] = lambda _twin, _channel: 0.0
+    apply: Callable[[SettingsTwin, int, float], None] = lambda _twin, _channel, _value: None
+
+    def entry(self) -> Entry:
+        """Set by `apply`, asked by `get`."""
+
+        def put(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> None:
+            assert isinstance(twin, SettingsTwin)
+            if len(arguments) != 1:
+                raise (
+                    ScpiError(-109, "Missing parameter") if not arguments else ScpiError(-108, "Parameter not allowed")
+                )
+            channel = suffixes[0] if suffixes else 1
+            self.apply(twin, channel, self.parse(twin, channel, arguments[0]))
+
+        def query(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> str:
+            assert isinstance(twin, SettingsTwin)
+            channel = suffixes[0] if suffixes else 1
+            value = self.parse_bound(twin, channel, arguments[0]) if arguments else self.get(twin, channel)
+            return self.show(value)
+
+        return Entry(put, query)
+
+
+@dataclass(frozen=True)
 class Flag(Setting):
     """ON or OFF, answered as 1 or 0."""
 

@@ -1,8 +1,8 @@
 """A small TSP interpreter: the part of Lua that remote control uses, over commands that an instrument lists.
 
 Statements: assignments, calls and `print`; expressions: numbers, strings, true, false, nil, names with dots and numbers
-in brackets, calls, arithmetic, comparison and concatenation. Anything else is a syntax error (-285) in the error queue, an
-unknown name a runtime error (-286), as the instruments answer.
+in brackets, calls, arithmetic, comparison and concatenation. Anything else is a syntax error (-285) in the error queue,
+an unknown name a runtime error (-286), as the instruments answer.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from instruments.errors import InputError
 from sim_device.virtual_bench.circuit import Circuit
 
 TWINS = {
-    "keithley-2450": "keithley_2450:Keithley2450Twin",
+    "keithley-2450": "keithley_2450_buffers:Keithley2450Twin",
     "keithley-707b": "keithley_707b:Keithley707BTwin",
     "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
 }

@@ -1,0 +1,189 @@
+"""The commands of the 2450 twin that measure and read buffers: READ, MEASure, FETCh, TRACe, TRIGger:LOAD, INITiate.
+
+Source: Model 2450 Reference Manual, 2450-901-01 Rev. B, section 6.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from sim_device.virtual_bench.keithley_2450 import Keithley2450Twin, Reading
+from sim_device.virtual_bench.meter import LINE_FREQUENCY
+from sim_device.virtual_bench.scpi import Arguments, Entry, Handler, ScpiTwin, Suffixes, no_arguments
+from sim_device.virtual_bench.scpi_values import ScpiError, choice, number, string
+
+ELEMENTS: Final = (
+    "READing", "SOURce", "SOURSTATus", "STATus", "RELative", "UNIT", "SOURUNIT", "SOURFORMatted", "FORMatted",
+)  # fmt: skip
+
+Act: TypeAlias = Callable[[Keithley2450Twin, Arguments], str | None]
+
+
+def _on_2450(act: Act) -> Handler:
+    def handler(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> str | None:
+        assert isinstance(twin, Keithley2450Twin)
+        return act(twin, arguments)
+
+    return handler
+
+
+@lru_cache(maxsize=256)
+def _elements(arguments: Arguments) -> tuple[str, ...]:
+    return tuple(choice(text, ELEMENTS) for text in arguments) or ("READ",)
+
+
+def _buffer(twin: Keithley2450Twin, arguments: Arguments, at: int = 0) -> str:
+    """Name of the buffer that is meant; the first default one where none is."""
+    if len(arguments) <= at:
+        return "defbuffer1"
+    name = string(arguments[at])
+    if name not in twin.buffers:
+        raise ScpiError(1115, "Parameter error; reading buffer does not exist")
+    return name
+
+
+def _show(reading: Reading, elements: tuple[str, ...]) -> str:
+    shown = {
+        "READ": f"{reading.reading:.6E}",
+        "SOUR": f"{reading.source:.6E}",
+        "SOURSTAT": str(reading.source_status),
+        "STAT": "0",
+        "REL": f"{reading.time:.9f}",
+        "UNIT": reading.unit,
+        "SOURUNIT": reading.source_unit,
+        "FORM": f"{reading.reading:.6g}",
+        "SOURFORM": f"{reading.source:.6g}",
+    }
+    return ",".join([shown[element] for element in elements])
+
+
+def _read(twin: Keithley2450Twin, arguments: Arguments) -> str:
+    name, elements = _buffer(twin, arguments), _elements(arguments[1:])
+    return _show(twin.fill(name), elements)
+
+
+def _fetch(twin: Keithley2450Twin, arguments: Arguments) -> str:
+    name, elements = _buffer(twin, arguments), _elements(arguments[1:])
+    if not twin.buffers[name]:
+        raise ScpiError(-230, "Data corrupt or stale")
+    return _show(twin.buffers[name][-1], elements)
+
+
+def _measure(sense: str) -> Handler:
+    """``:MEASure:<function>?`` selects the measure function, then reads."""
+
+    def act(twin: Keithley2450Twin, arguments: Arguments) -> str:
+        twin.put("sense", 1, sense)
+        return _read(twin, arguments)
+
+    return _on_2450(act)
+
+
+def _trigger(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    twin.fill(_buffer(twin, arguments))
+
+
+def _data(twin: Keithley2450Twin, arguments: Arguments) -> str:
+    if len(arguments) < 2:
+        raise ScpiError(-109, "Missing parameter")
+    first, last = round(number(arguments[0])), round(number(arguments[1]))
+    buffer = twin.buffers[_buffer(twin, arguments, 2)]
+    elements = _elements(arguments[3:])
+    if not 1 <= first <= last <= len(buffer):
+        raise ScpiError(-222, "Parameter data out of range")
+    return ",".join([_show(reading, elements) for reading in buffer[first - 1 : last]])
+
+
+def _clear(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    twin.buffers[_buffer(twin, arguments)].clear()
+
+
+def _make(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    if len(arguments) < 2:
+        raise ScpiError(-109, "Missing parameter")
+    name, size = string(arguments[0]), number(arguments[1])
+    if name in twin.buffers or size < 10:
+        raise ScpiError(-222, "Parameter data out of range")
+    twin.buffers[name] = []
+
+
+def _delete(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    name = _buffer(twin, arguments)
+    if name.startswith("defbuffer"):
+        raise ScpiError(-221, "Settings conflict")
+    del twin.buffers[name]
+
+
+def _statistic(function: Callable[[list[float]], float]) -> Handler:
+    def act(twin: Keithley2450Twin, arguments: Arguments) -> str:
+        readings = [reading.reading for reading in twin.buffers[_buffer(twin, arguments)]]
+        return f"{function(readings) if readings else 0.0:.6E}"
+
+    return _on_2450(act)
+
+
+def _load(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    if not arguments or string(arguments[0]).lower() != "simpleloop":
+        raise ScpiError(-224, "Illegal parameter value; only SimpleLoop is modelled")
+    count = round(number(arguments[1])) if len(arguments) > 1 else 1
+    delay = number(arguments[2], "S") if len(arguments) > 2 else 0.0
+    if not 1 <= count <= 268_435_455 or not 0 <= delay <= 1e4:
+        raise ScpiError(-222, "Parameter data out of range")
+    twin.loop = (count, delay)
+
+
+def _tripped(source: str) -> Handler:
+    def act(twin: Keithley2450Twin, _: Arguments) -> str:
+        return "1" if twin.output_on and twin.value("source") == source and twin.circuit.smu_reads()[2] else "0"
+
+    return _on_2450(act)
+
+
+def _beep(_: Keithley2450Twin, arguments: Arguments) -> None:
+    if len(arguments) != 2:
+        raise ScpiError(-109, "Missing parameter")
+    if not 20 <= number(arguments[0], "HZ") <= 8000 or not 1e-3 <= number(arguments[1], "S") <= 100:
+        raise ScpiError(-222, "Parameter data out of range")
+
+
+def _deviation(values: list[float]) -> float:
+    return statistics.stdev(values) if len(values) > 1 else 0.0
+
+
+def add_commands() -> None:
+    """Complete the command tree of the twin."""
+    tree = Keithley2450Twin.tree
+    for header, act in {
+        ":READ": Entry(query=_on_2450(_read)),
+        ":FETCh": Entry(query=_on_2450(_fetch)),
+        ":MEASure": Entry(query=_on_2450(_read)),
+        ":MEASure:VOLTage[:DC]": Entry(query=_measure("VOLT")),
+        ":MEASure:CURRent[:DC]": Entry(query=_measure("CURR")),
+        ":MEASure:RESistance": Entry(query=_measure("RES")),
+        ":TRACe:TRIGger": Entry(set=_on_2450(_trigger)),
+        ":TRACe:DATA": Entry(query=_on_2450(_data)),
+        ":TRACe:CLEar": Entry(set=_on_2450(_clear)),
+        ":TRACe:MAKE": Entry(set=_on_2450(_make)),
+        ":TRACe:DELete": Entry(set=_on_2450(_delete)),
+        ":TRACe:ACTual": Entry(query=_on_2450(lambda twin, a: str(len(twin.buffers[_buffer(twin, a)])))),
+        ":TRACe:STATistics:AVERage": Entry(query=_statistic(statistics.fmean)),
+        ":TRACe:STATistics:MAXimum": Entry(query=_statistic(max)),
+        ":TRACe:STATistics:MINimum": Entry(query=_statistic(min)),
+        ":TRACe:STATistics:STDDev": Entry(query=_statistic(_deviation)),
+        ":TRIGger:LOAD": Entry(set=_on_2450(_load)),
+        ":INITiate[:IMMediate]": Entry(set=_on_2450(lambda twin, _: twin.run_loop())),
+        ":ABORt": Entry(set=no_arguments(lambda _: None)),
+        ":STATus:PRESet": Entry(set=no_arguments(lambda _: None)),
+        ":SOURce#1:VOLTage:ILIMit[:LEVel]:TRIPped": Entry(query=_tripped("VOLT")),
+        ":SOURce#1:CURRent:VLIMit[:LEVel]:TRIPped": Entry(query=_tripped("CURR")),
+        ":SYSTem:LFRequency": Entry(query=no_arguments(lambda _: f"{LINE_FREQUENCY:.0f}")),
+        ":SYSTem:BEEPer[:IMMediate]": Entry(set=_on_2450(_beep)),
+        "*LANG": Entry(query=no_arguments(lambda _: "SCPI")),
+    }.items():
+        tree.add(header, act)
+
+
+add_commands()

@@ -1,0 +1,117 @@
+"""Drivers that others wrote, unmodified, talk to the twins: what their manuals allow is answered as the manuals say."""
+
+import pytest
+from pymeasure.adapters import VISAAdapter
+from pymeasure.instruments.keithley import Keithley2450
+from pymeasure.instruments.keysight import Keysight81160A
+
+from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
+from sim_device.virtual_bench import VirtualBench, make_devices
+
+GENERATOR, SMU, MATRIX = "TCPIP0::gen::inst0::INSTR", "TCPIP0::smu::inst0::INSTR", "GPIB0::16::INSTR"
+
+
+@pytest.fixture
+def bench():
+    columns = {("a", Terminal.GATE): 1, ("a", Terminal.CHANNEL): 2}
+    wiring = Wiring(Kind.THREE_TERMINAL, MatrixCabling(1, "A", "B", "C", columns))
+    instruments = {GENERATOR: "keysight-81160a", SMU: "keithley-2450", MATRIX: "keithley-707b"}
+    return VirtualBench(wiring, make_devices(["a"], "ecram", seed=1), instruments)
+
+
+def adapter(bench, name):
+    return VISAAdapter(name, visa_library=bench.library(), read_termination="\n", write_termination="\n")
+
+
+def close(bench, channels):
+    bench.twins[MATRIX].receive(f'channel.exclusiveclose("{channels}")')
+
+
+def test_pymeasure_2450_sources_voltage_and_measures_the_current_of_the_device(bench):
+    smu = Keithley2450(adapter(bench, SMU))
+    close(bench, "1B02")
+    smu.apply_voltage(voltage_range=0.2, compliance_current=1e-4)
+    smu.measure_current(nplc=1, auto_range=True)
+    smu.source_voltage = 0.1
+    smu.enable_source()
+    conductance = bench.devices["a"].conductance(bench.clock.now())
+    assert smu.current == pytest.approx(0.1 * conductance, rel=0.01)
+    assert smu.source_voltage == pytest.approx(0.1)
+    assert smu.compliance_current == pytest.approx(1e-4)
+    smu.disable_source()
+    assert bench.outputs_on() == []
+    assert smu.check_errors() == []
+
+
+def test_pymeasure_2450_sources_current_and_measures_voltage_and_resistance(bench):
+    smu = Keithley2450(adapter(bench, SMU))
+    close(bench, "1B02")
+    smu.apply_current(current_range=1e-5, compliance_voltage=1.0)
+    smu.measure_voltage(nplc=1, auto_range=True)
+    smu.source_current = 2e-6
+    smu.enable_source()
+    resistance = 1 / bench.devices["a"].conductance(bench.clock.now())
+    assert smu.voltage == pytest.approx(2e-6 * resistance, rel=0.01)
+    smu.measure_resistance(nplc=1, auto_range=True)
+    assert smu.resistance == pytest.approx(resistance, rel=0.01)
+    smu.source_current_range = 1e-4
+    smu.source_current = 1e-4  # would need some 3 V
+    smu.measure_voltage(nplc=1, auto_range=True)
+    assert smu.voltage == pytest.approx(1.0, rel=1e-3)
+    assert smu.ask(":SOUR:CURR:VLIM:TRIP?") == "1"
+    assert smu.check_errors() == []
+
+
+def test_pymeasure_2450_settings_are_what_was_set(bench):
+    smu = Keithley2450(adapter(bench, SMU))
+    smu.current_nplc = 0.1
+    smu.voltage_nplc = 5
+    smu.current_filter_count = 3
+    smu.current_output_off_state = "HIMP"
+    smu.source_voltage_delay = 0.01
+    assert (smu.current_nplc, smu.voltage_nplc, smu.current_filter_count) == (0.1, 5, 3)
+    assert smu.current_output_off_state == "HIMP"
+    assert smu.source_voltage_delay == 0.01
+    assert smu.check_errors() == []
+
+
+def test_pymeasure_81160a_pulses_the_device(bench):
+    generator = Keysight81160A(adapter(bench, GENERATOR))
+    generator.reset()
+    close(bench, "1A01,1C02")
+    channel = generator.ch_1
+    channel.trigger_mode = "MAN"
+    channel.shape = "PULS"
+    channel.output_load = 1e6
+    channel.voltage_high = 2.0
+    channel.voltage_low = 0.0
+    channel.pulse_width = 500e-9
+    channel.trigger_count = 1
+    channel.output = True
+    generator.trigger()
+    (applied,) = bench.applied
+    assert (applied.pulses, applied.width) == (1, pytest.approx(5e-7))
+    assert applied.voltage == pytest.approx(2.0, rel=1e-4)
+    assert channel.pulse_width == pytest.approx(5e-7)
+    assert (channel.amplitude, channel.offset) == (pytest.approx(2.0), pytest.approx(1.0))
+    channel.trigger_count = 7
+    generator.trigger()
+    assert bench.applied[-1].pulses == 7
+    channel.output = False
+    assert bench.outputs_on() == []
+    assert generator.check_errors() == []
+
+
+def test_pymeasure_81160a_left_free_running_is_noted(bench):
+    generator = Keysight81160A(adapter(bench, GENERATOR))
+    generator.reset()
+    close(bench, "1A01,1C02")
+    generator.ch_1.apply_pulse(1e5, 2.0, 1.0)  # APPLy switches the output on
+    assert bench.outputs_on() == [GENERATOR]
+    assert any("runs freely" in fault for fault in bench.faults)
+
+
+def test_pymeasure_81160a_inverts_its_burst_flag_and_the_twin_shows_it(bench):
+    generator = Keysight81160A(adapter(bench, GENERATOR))
+    generator.ch_1.burst_state = True  # sends :BURS1:STAT 0
+    assert generator.ask(":BURS1:STAT?").strip() == "0"
