@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -95,7 +96,8 @@ class Page:
             passing.write_text(self.html(), encoding="utf-8")
             passing.replace(path)
         except OSError as error:
-            passing.unlink(missing_ok=True)
+            with suppress(OSError):
+                passing.unlink()
             raise InputError(
                 f"cannot write {path}: {error.strerror or error}; choose another place with --out FILE"
             ) from None

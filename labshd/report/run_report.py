@@ -14,6 +14,7 @@ from instruments.errors import InputError
 from instruments.units import text
 from labshd.report import figures, numbers
 from labshd.report.page import Page, Section
+from labshd.report.sections import add_fit_of_run, add_numbers, add_training, caption_of
 from labshd.runs import Run
 from protocols.protocol import Protocol, Series, segments
 
@@ -36,8 +37,10 @@ def run_page(run: Run) -> Page:
     page = Page(title, f"run {run.id}, begun {_when(run.info.get('started'))}", run.status)
     _ending(page, run)
     _result(page, run)
+    add_training(page, run)
     for array in run.arrays:
         _measured(page, run, array)
+    add_fit_of_run(page, run)
     _settings(page, run)
     _provenance(page, run)
     return page
@@ -86,14 +89,6 @@ def _result(page: Page, run: Run) -> None:
     add_numbers(section, {key: value for key, value in result.items() if key != "verdict"})
 
 
-def add_numbers(section: Section, result: Mapping[str, Any]) -> Section:
-    """Add every number of a result with its uncertainty, and its lists as tables."""
-    section.facts(numbers.rows(result))
-    for name, columns, rows in numbers.lists(result):
-        section.table(columns, rows, name)
-    return section
-
-
 def _measured(page: Page, run: Run, array: str) -> None:
     section = page.section(f"Measured on array {array}" if array else "Measured")
     try:
@@ -126,7 +121,7 @@ def _crosspoint(section: Section, run: Run, series: Series, result: dict[str, An
     own = _protocol_figures(section, protocol, series, result)
     if own:
         for figure in own:
-            section.figure(figure, f"{_caption(figure)}{where}")
+            section.figure(figure, f"{caption_of(figure)}{where}")
     else:
         pieces = len(segments(series))
         gaps = f" The line is broken {pieces - 1} times, where what happened between is not known." * (pieces > 1)
@@ -147,15 +142,6 @@ def _protocol_figures(
     except Exception as error:  # a protocol may be a user's own; its points are shown all the same
         section.notice(f"The figures of {protocol.name} could not be drawn: {type(error).__name__}: {error}")
         return []
-
-
-def _caption(figure: Figure) -> str:
-    """What a protocol says of its figure in `figure.set_label`; else its titles, or what it draws against what."""
-    if said := str(figure.get_label() or ""):
-        return said
-    panels = [axes.get_title() or f"{axes.get_ylabel()} against {axes.get_xlabel()}" for axes in figure.axes]
-    said = "; ".join(dict.fromkeys(panel for panel in panels if panel.strip() != "against"))
-    return f"{said[:1].upper()}{said[1:]}."
 
 
 def protocol_of(run: Run) -> Protocol | None:

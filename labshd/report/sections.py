@@ -1,0 +1,94 @@
+"""Sections that several reports share: numbers with uncertainties, a fit, a training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from instruments.errors import InputError
+from labshd.devices import FITTED
+from labshd.fitting import fit_run
+from labshd.report import numbers
+from labshd.report.page import Page, Section
+from labshd.runs import Run
+from sim_device.fitted import FittedDevice
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from sim_device.fit.result import Fit
+
+
+def add_numbers(section: Section, result: Mapping[str, Any]) -> Section:
+    """Add every number of a result with its uncertainty, and its lists as tables."""
+    section.facts(numbers.rows(result))
+    for name, columns, rows in numbers.lists(result):
+        section.table(columns, rows, name)
+    return section
+
+
+def add_training(page: Page, run: Run) -> None:
+    """Course and orbit of a training, from its steps."""
+    if run.kind != "train":
+        return
+    section = page.section("Training")
+    try:
+        steps = run.steps()
+    except InputError as error:
+        section.notice(str(error), "bad")
+        return
+    if steps is None or not len(steps) or not run.result:
+        section.text("No step was done.")
+        return
+    from labshd.training.figures import figures as training_figures
+
+    history = {str(name): steps[name].to_numpy(dtype=np.float64) for name in steps.columns}
+    for figure in training_figures(history, run.result):
+        section.figure(figure, caption_of(figure))
+
+
+def add_fit_of_run(page: Page, run: Run) -> None:
+    """The fit of a run that `labshd fit` was asked for, done again for its figures."""
+    if not (run.folder / FITTED).exists() or run.kind == "train":
+        return
+    section = page.section("Fit")
+    try:
+        device = FittedDevice.load(run.folder / FITTED)
+        model = device.model_name if device.model_name in ("soft-bounds", "linear-step") else "soft-bounds"
+        add_fit(section, fit_run(run, model=model).fit)
+    except InputError as error:
+        section.notice(str(error), "bad")
+
+
+def add_fit(section: Section, fit: Fit) -> Section:
+    """Add a fit: verdict, parameters with standard deviations, symmetry points, figures."""
+    from labshd.report.fit_figures import fit_figures
+
+    section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
+    names = {name: numbers.split_unit(name) for name in fit.parameters}
+    section.facts(
+        (numbers.readable(name), numbers.number_text(fit.parameters[key], fit.std[key], unit))
+        for key, (name, unit) in names.items()
+    )
+    told = fit.json()
+    section.facts(numbers.rows({"noise": told["noise"]}))
+    for name, columns, rows in numbers.lists(told):
+        section.table(columns, rows, name)
+    for figure, caption in fit_figures(fit):
+        section.figure(figure, caption)
+    return section
+
+
+def _tone(fit: Fit) -> str:
+    return "good" if fit.accepted else "warning"
+
+
+def caption_of(figure: Figure) -> str:
+    """What a protocol says of its figure in `figure.set_label`; else its titles, or what it draws against what."""
+    if said := str(figure.get_label() or ""):
+        return said
+    panels = [axes.get_title() or f"{axes.get_ylabel()} against {axes.get_xlabel()}" for axes in figure.axes]
+    said = "; ".join(dict.fromkeys(panel for panel in panels if panel.strip() != "against"))
+    return f"{said[:1].upper()}{said[1:]}."
