@@ -36,5 +36,9 @@ def simulated_crosspoints(
 ) -> SimCrosspoints:
     """Crosspoints of a device, as `fitted_or_preset` finds it."""
     source = fitted_or_preset(device, folder)
-    make = SimCrosspoints.from_fitted if isinstance(source, FittedDevice) else SimCrosspoints.from_preset
-    return make(source, shape, seed=seed, pulses=pulses, name=name)  # type: ignore[arg-type]
+    if isinstance(source, FittedDevice):
+        made = SimCrosspoints.from_fitted(source, shape, seed=seed, pulses=pulses)
+    else:
+        made = SimCrosspoints.from_preset(source, shape, seed=seed, pulses=pulses)
+    made.name = name
+    return made
