@@ -1,0 +1,40 @@
+"""Tutorials: what they tell a reader to type is run, in the order in which it stands."""
+
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+
+from labshd.cli import main
+
+ROOT = Path(__file__).parents[1]
+TUTORIALS = ["first-device.md"]
+
+
+@pytest.mark.parametrize("name", TUTORIALS)
+def test_a_tutorial_runs_as_it_stands(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("LABSHD_RUNS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(ROOT / "data" / "stations" / "ecram.toml", "bench.toml")
+    text = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    scope: dict[str, object] = {}
+    blocks = re.findall(r"^```(sh|python)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    assert {language for language, _ in blocks} == {"sh", "python"}
+    for language, code in blocks:
+        if language == "python":
+            exec(compile(code, name, "exec"), scope)
+            continue
+        for line in code.strip().splitlines():
+            command, *arguments = shlex.split(line, comments=True)
+            assert command == "labshd"
+            assert main(arguments) == 0, f"{line}: {capsys.readouterr().err}"
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for link in re.findall(r"\]\(([^)#]+)\)", document.read_text(encoding="utf-8")):
+            assert (document.parent / link).exists(), f"{document.name}: {link}"
