@@ -26,7 +26,9 @@ NEGLIGIBLE = 5.0  # nodes whose ln weight is lower by this end the sum
 
 
 @dataclass(frozen=True)
-class _Node:
+class Node:
+    """θ and its information at a given σc, with ``ln Lr + ln π`` of it."""
+
     theta: FloatArray
     information: FloatArray
     log_weight: float
@@ -39,18 +41,19 @@ def averaged(estimate: Estimate) -> Estimate:
         return estimate
     spread = 1.0 / np.sqrt(max(estimate.information[at, at], 1e-3))
     step = float(np.clip(0.75 * spread, 0.02, 0.8))
-    nodes = [_node(estimate, estimate.theta, 0.0)]
+    nodes = [node_at(estimate, estimate.theta, 0.0)]
     for sign in (+1, -1):
         last = nodes[0]
         for _ in range(FARTHEST):
-            last = _node(estimate, last.theta, sign * step)
+            last = node_at(estimate, last.theta, sign * step)
             nodes.append(last)
             if last.log_weight < max(node.log_weight for node in nodes) - NEGLIGIBLE:
                 break
     return _mixed(estimate, nodes)
 
 
-def _node(estimate: Estimate, theta: FloatArray, move: float) -> _Node:
+def node_at(estimate: Estimate, theta: FloatArray, move: float) -> Node:
+    """Everything but ln σc² maximised, from `theta` with ln σc² moved by `move`, and held there."""
     s, at = estimate.shape, 2 * estimate.shape.size
     free, floor, ceiling, prior = limits_of(estimate)
     free[at] = False
@@ -66,16 +69,23 @@ def _node(estimate: Estimate, theta: FloatArray, move: float) -> _Node:
     scale = 1.0 / np.sqrt(np.maximum(np.diag(block), 1e-300))
     _, log_det = np.linalg.slogdet(block * np.outer(scale, scale))
     log_det -= 2.0 * np.sum(np.log(scale))
-    return _Node(moved, information, float(value - 0.5 * log_det))
+    return Node(moved, information, float(value - 0.5 * log_det))
 
 
-def _mixed(estimate: Estimate, nodes: list[_Node]) -> Estimate:
+def _mixed(estimate: Estimate, nodes: list[Node]) -> Estimate:
     logs = np.array([node.log_weight for node in nodes])
     weights = np.exp(logs - np.max(logs))
     weights /= np.sum(weights)
+    kept = tuple(
+        (node.log_weight, node.theta.copy())
+        for node in sorted(nodes, key=lambda node: node.theta[2 * estimate.shape.size])
+    )
     thetas = np.array([node.theta for node in nodes])
-    mean = weights @ thetas
-    at = 2 * estimate.shape.size
+    mean, at = weights @ thetas, 2 * estimate.shape.size
+    # The mean of σc itself, not of its logarithm, whose distribution has a long tail to 0.
+    cycle = np.exp(thetas[:, at] / 2)
+    mean[at] = 2 * np.log(weights @ cycle)
+    thetas[:, at] = mean[at] + 2 * (cycle / np.exp(mean[at] / 2) - 1.0)
     others = np.flatnonzero(estimate.free & ~estimate.held & (np.arange(len(mean)) != at))
     covariance = np.zeros_like(estimate.information)
     for weight, node in zip(weights, nodes, strict=True):
@@ -85,4 +95,6 @@ def _mixed(estimate: Estimate, nodes: list[_Node]) -> Estimate:
     score, information, outer = kernels.empty_results(estimate.shape.total)
     s = estimate.shape
     value = kernels.log_likelihood(s.kind, s.size, s.knots, mean, estimate.trace.compiled, score, information, outer)
-    return replace(estimate, theta=mean, log_likelihood=value, information=information, outer=outer, mixture=covariance)
+    return replace(
+        estimate, theta=mean, log_likelihood=value, information=information, outer=outer, mixture=covariance, nodes=kept
+    )

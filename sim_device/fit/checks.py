@@ -9,10 +9,10 @@ from scipy import stats
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit import kernels
-from sim_device.fit.estimate import Estimate, scaled_inverse
+from sim_device.fit.curvature import trend
+from sim_device.fit.estimate import Estimate
 
 FAMILY = 0.03  # chance that a true model fails one check or more, split evenly over them (Bonferroni)
-DEGREES = 4  # Legendre terms of each step in the test for trend: two beyond a straight line
 
 
 @dataclass(frozen=True)
@@ -99,27 +99,6 @@ def variance(estimate: Estimate, result: Filtered) -> float:
     if min(np.sum(up), np.sum(down)) > 9:
         found.append(float(stats.mannwhitneyu(size[up], size[down]).pvalue))
     return min(1.0, len(found) * min(found)) if found else 1.0
-
-
-def trend(estimate: Estimate) -> float:
-    """Score test of curved against straight steps: ``sᵀ (I⁻¹) s ~ χ²`` for further Legendre terms; p-value.
-
-    Needs no fit of the curved steps: score and information come from the filter of the straight ones.
-    """
-    trace, old = estimate.trace, estimate.theta
-    total = 2 * DEGREES + kernels.EXTRA
-    theta = np.zeros(total)
-    theta[:2], theta[DEGREES : DEGREES + 2], theta[2 * DEGREES :] = old[:2], old[2:4], old[4:]
-    score, information, outer = kernels.empty_results(total)
-    kernels.log_likelihood(kernels.POLYNOMIAL, DEGREES, np.zeros(1), theta, trace.compiled, score, information, outer)
-    extra = [i + d * DEGREES for d, way in enumerate((+1, -1)) if trace.has(way) for i in range(2, DEGREES)]
-    kept = np.flatnonzero(estimate.free & ~estimate.held)
-    base = [int(i) + (DEGREES - 2) * (int(i) > 1) + (DEGREES - 2) * (int(i) > 3) for i in kept]
-    chosen = np.array([*base, *extra])
-    inverse = scaled_inverse(information[np.ix_(chosen, chosen)])
-    block = inverse[len(base) :, len(base) :]
-    statistic = float(score[extra] @ block @ score[extra])
-    return float(stats.chi2.sf(statistic, len(extra)))
 
 
 def slopes(estimate: Estimate) -> float:

@@ -41,6 +41,7 @@ LINEAR = Shape(kernels.LINEAR, 2)
 class Estimate:
     """θ at the maximum, with what is known there. `free`: estimated; `held`: of these, leaning on a limit.
 
+    `mixture` (p, p) and `nodes` (ln weight and θ, σc ascending) are there once cycle-to-cycle noise was integrated out.
     `information` (p, p) is the expected information, `outer` (p, p) the sum of outer products of single scores.
     """
 
@@ -56,6 +57,7 @@ class Estimate:
     converged: bool
     softly_bound: bool = False
     mixture: FloatArray | None = None
+    nodes: tuple[tuple[float, FloatArray], ...] = ()
 
     def covariance(self, robust: bool = False) -> FloatArray:
         """(p, p) covariance of θ; 0 for what was held.
