@@ -23,6 +23,7 @@ COMMANDS = {
     "runs": "List the recorded runs.",
     "report": "Show a run as one self-contained HTML file.",
     "safe": "Switch everything of a station off.",
+    "virtual-bench": "Serve the virtual instruments of a station over TCP.",
 }
 INTERRUPTED = 130
 
@@ -38,7 +39,7 @@ class LazyGroup(click.Group):
         """The command, imported now."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"labshd.commands.{cmd_name}_command")
+        module = importlib.import_module(f"labshd.commands.{cmd_name.replace('-', '_')}_command")
         return module.command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from instruments.clock import Clock
 from instruments.errors import InputError
 from instruments.wiring import Kind
 from labshd.opening import entries
@@ -15,17 +16,20 @@ from sim_device.virtual_bench import VirtualBench, make_devices
 from sim_device.virtual_bench.device import PRESETS, DeviceParameters
 
 
-def virtual_bench(file: BenchFile, folder: Path, *, seed: int | None = None) -> VirtualBench:
+def virtual_bench(
+    file: BenchFile, folder: Path, *, seed: int | None = None, clock: Clock | None = None
+) -> VirtualBench:
     """Twins and devices for `file`; `folder` is where a fitted device is looked for.
 
     `seed` replaces that of the file; it decides which individuals the devices are, and their noise.
+    `clock` replaces the one that only waiting moves.
     """
     kind: str | DeviceParameters = file.rehearsal.device
     if file.rehearsal.device.endswith(".json"):
         kind = _like_fitted(folder / file.rehearsal.device, file)
     devices = make_devices(file.crosspoints, kind, file.rehearsal.seed if seed is None else seed)
     instruments = {entry.resource: entry.driver for entry in entries(file).values()}
-    return VirtualBench(file.bench_wiring(), devices, instruments)
+    return VirtualBench(file.bench_wiring(), devices, instruments, clock)
 
 
 def _like_fitted(path: Path, file: BenchFile) -> DeviceParameters:

@@ -19,7 +19,7 @@ from sim_device.virtual_bench.device import VirtualDevice
 from sim_device.virtual_bench.twins import Twin, make_twin
 
 if TYPE_CHECKING:
-    from sim_device.virtual_bench.visa import VirtualVisaLibrary
+    from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
 
 _AT_REST = 1e-3  # [V] below which a resting generator drives nothing
 
@@ -86,14 +86,22 @@ class VirtualBench(Circuit):
         self._drive: Drive | None = None
         self.twins: dict[str, Twin] = {resource: make_twin(driver, self) for resource, driver in instruments.items()}
         self._library: VirtualVisaLibrary | None = None
+        self._ports: dict[str, Port] = {}
+
+    def ports(self) -> dict[str, Port]:
+        """The connectors of the instruments by resource name; always the same ones."""
+        if not self._ports:
+            from sim_device.virtual_bench.visa import Port
+
+            self._ports = {resource: Port(twin) for resource, twin in self.twins.items()}
+        return self._ports
 
     def library(self) -> VirtualVisaLibrary:
         """The VISA library that reaches the instruments; always the same one."""
         if self._library is None:
-            from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
+            from sim_device.virtual_bench.visa import VirtualVisaLibrary
 
-            ports = {resource: Port(twin) for resource, twin in self.twins.items()}
-            self._library = VirtualVisaLibrary.around(ports, self.clock)
+            self._library = VirtualVisaLibrary.around(self.ports(), self.clock)
         return self._library
 
     # -- the observer ------------------------------------------------------------------------------------------------

@@ -199,6 +199,10 @@ class ScpiTwin:
         self.push_error(-420, "Query UNTERMINATED")
         return None
 
+    def waiting(self) -> bool:
+        """Whether a reply waits."""
+        return bool(self.replies)
+
     def clear(self) -> None:
         """Device clear: forget replies; settings and errors stay."""
         self.replies.clear()

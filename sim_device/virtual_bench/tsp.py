@@ -313,6 +313,10 @@ class TspTwin:
         """The next line that was printed, or None."""
         return self.replies.popleft() if self.replies else None
 
+    def waiting(self) -> bool:
+        """Whether a reply waits."""
+        return bool(self.replies)
+
     def clear(self) -> None:
         """Device clear: forget what was printed."""
         self.replies.clear()

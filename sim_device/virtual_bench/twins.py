@@ -26,6 +26,10 @@ class Twin(Protocol):
         """The reply that waits, without its termination; None when there is none."""
         ...
 
+    def waiting(self) -> bool:
+        """Whether a reply waits."""
+        ...
+
     def clear(self) -> None:
         """Device clear."""
         ...

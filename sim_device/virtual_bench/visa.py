@@ -42,6 +42,10 @@ class Port:
         text = self.twin.transmit()
         return None if text is None else text.encode("ascii") + b"\n"
 
+    def waiting(self) -> bool:
+        """Whether a reply waits; a raw socket sends it without being asked."""
+        return self.twin.waiting()
+
     def clear(self) -> None:
         """Device clear."""
         self.twin.clear()

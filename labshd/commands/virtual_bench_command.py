@@ -1,0 +1,77 @@
+"""``labshd virtual-bench STATION``: the twins of a station over TCP, for other programs and languages."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from labshd.commands import common
+
+if TYPE_CHECKING:
+    from sim_device.virtual_bench.server import SocketServer
+
+LOOPBACK = ("127.0.0.1", "localhost")
+
+
+@click.command(short_help="Serve the virtual instruments of a station over TCP.")
+@click.argument("station", type=common.FILE)
+@click.option("--host", default=LOOPBACK[0], show_default=True, help="Address to listen on.")
+@click.option("--first-port", default=5025, show_default=True, help="TCP port of the first; 0: the system chooses.")
+@click.option("--allow-remote", is_flag=True, help="Needed for any address but this machine's own.")
+@click.option("--seed", type=int, help="Which devices, and their noise  [default: that of the station].")
+@common.as_json
+def command(station: Path, host: str, first_port: int, allow_remote: bool, seed: int | None, as_json: bool) -> int:
+    """Serve the virtual twins of STATION until Ctrl-C, and print the resource name of each.
+
+    Each listens on a raw socket, messages end in a line feed. What instruments do takes no time here, but their clock
+    moves on as if it did.
+    """
+    from instruments.errors import InputError
+
+    if host not in LOOPBACK and not allow_remote:
+        raise InputError(
+            f"--host {host} lets other machines reach the virtual bench, which asks nobody who they are; "
+            "add --allow-remote if that is meant, or leave --host away"
+        )
+    if host not in LOOPBACK:
+        click.echo(f"warning: anyone who reaches {host} can use this virtual bench", err=True)
+    with _opened(station, seed, host, first_port) as server:
+        _print(server.resources(), as_json)
+        try:
+            server.serve()
+        except KeyboardInterrupt:
+            click.echo("stopped", err=True)
+    return 0
+
+
+def _opened(station: Path, seed: int | None, host: str, first_port: int) -> SocketServer:
+    """The server, listening; `InputError` for a simulated station or a port that is taken."""
+    from instruments.errors import InputError
+    from labshd.opening import entries
+    from labshd.rehearsal import virtual_bench
+    from labshd.station_file import read_station_file
+    from labshd.station_schema import BenchFile
+    from sim_device.virtual_bench.server import SkippingClock, SocketServer
+
+    file, toml = read_station_file(station)
+    if not isinstance(file, BenchFile):
+        raise InputError(f"{station} is simulated: it has no instruments to serve")
+    ports = virtual_bench(file, toml.path.parent, seed=seed, clock=SkippingClock()).ports()
+    by_role = {role: ports[entry.resource] for role, entry in entries(file).items()}
+    try:
+        return SocketServer(by_role, host, first_port)
+    except OSError as error:
+        raise InputError(
+            f"cannot listen on {host}, ports {first_port} to {first_port + len(by_role) - 1}: {error.strerror}; "
+            "choose another with --first-port, or 0 to let the system choose"
+        ) from error
+
+
+def _print(resources: dict[str, str], as_json: bool) -> None:
+    if as_json:
+        common.print_json({"resources": resources})
+        return
+    common.print_facts(resources.items())
+    click.echo("Ctrl-C ends it.")
