@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
@@ -85,7 +85,7 @@ def _open(
     from instruments.wire import Wire
 
     wire = Wire(entry.resource, link.library, instrument=role, clock=link.clock, sink=sink)
-    driver: Callable[..., InstrumentRole] = drivers.load(entry.driver)
+    driver = cast("Callable[..., InstrumentRole]", drivers.load(entry.driver))
     try:
         instrument = driver(wire, file.limits)
         identity = instrument.identity()

@@ -7,6 +7,7 @@ with open_station("bench.toml") as bench:
 from __future__ import annotations
 
 import atexit
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from sim_device.virtual_bench import VirtualBench
 
 
+log = logging.getLogger(__name__)
 Role = TypeVar("Role", bound=InstrumentRole)
 
 
@@ -42,17 +44,22 @@ class Tap:
     def keep(self, path: Path | None) -> None:
         """From now on write every message to `path`; None ends that."""
         if self._log is not None:
-            self._log.close()
-            self._log = None
+            ended, self._log = self._log, None
+            ended.close()
         if path is not None:
             from instruments.wire import WireLog
 
             self._log = WireLog(path)
 
     def __call__(self, message: Message) -> None:
-        """One message passes."""
-        if self._log is not None:
+        """One message passes. A disk that is full must not stop a command that switches off: the log ends instead."""
+        if self._log is None:
+            return
+        try:
             self._log(message)
+        except OSError as error:
+            self._log = None
+            log.error("the traffic of the instruments is no longer kept: %s", error)
 
 
 class Station:

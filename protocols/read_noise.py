@@ -28,8 +28,10 @@ class ReadNoise(Protocol):
     name: ClassVar[str] = "read-noise"
     title: ClassVar[str] = "read again and again without pulses: noise, its correlation, drift"
 
-    reads: int = Field(1000, ge=10, description="readings of every crosspoint")
-    interval: Seconds = Field(0.0, ge=0, description="pause between readings; 0 s reads as fast as the bench does")
+    reads: int = Field(default=1000, ge=10, description="readings of every crosspoint")
+    interval: Seconds = Field(
+        default=0.0, ge=0, description="pause between readings; 0 s reads as fast as the bench does"
+    )
 
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """As many as asked for."""

@@ -38,18 +38,22 @@ class SymmetryPoint(Protocol):
     name: ClassVar[str] = "symmetry-point"
     title: ClassVar[str] = "find the symmetry point by balanced random pulsing from below and from above"
 
-    budget: int = Field(4000, ge=100, description="pulses that a crosspoint may see at most")
-    block: int = Field(100, ge=20, multiple_of=2, description="pulses of a random block, half of them up; even")
-    drive: int = Field(250, ge=_CHUNK, description="pulses of a drive to one side at most; doubled where not enough")
+    budget: int = Field(default=4000, ge=100, description="pulses that a crosspoint may see at most")
+    block: int = Field(default=100, ge=20, multiple_of=2, description="pulses of a random block, half of them up; even")
+    drive: int = Field(
+        default=250, ge=_CHUNK, description="pulses of a drive to one side at most; doubled where not enough"
+    )
     target: float = Field(
-        0.02, gt=0, lt=1, description="stop when the 95 % interval is within ± this fraction of the span seen"
+        default=0.02, gt=0, lt=1, description="stop when the 95 % interval is within ± this fraction of the span seen"
     )
     target_conductance: Siemens | None = Field(
-        None, gt=0, description="stop when the 95 % interval is within ± this conductance, instead of the fraction"
+        default=None,
+        gt=0,
+        description="stop when the 95 % interval is within ± this conductance, instead of the fraction",
     )
-    agreement: float = Field(2.0, gt=0, description="standard errors that the two approaches may differ")
-    rest: int = Field(20, ge=0, description="readings at rest before the first pulse, for the read noise")
-    seed: int = Field(0, ge=0, description="of the order of random pulses")
+    agreement: float = Field(default=2.0, gt=0, description="standard errors that the two approaches may differ")
+    rest: int = Field(default=20, ge=0, description="readings at rest before the first pulse, for the read noise")
+    seed: int = Field(default=0, ge=0, description="of the order of random pulses")
 
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All of the budget, a reading a pulse, and the readings at rest."""

@@ -29,12 +29,14 @@ class UpdateResponse(Protocol):
     name: ClassVar[str] = "update-response"
     title: ClassVar[str] = "pulse up and down, read after every pulse: steps, dynamic range and noise"
 
-    pulses: int = Field(500, ge=4, description="pulses of a ramp")
-    cycles: int = Field(3, ge=1, description="times up and down")
-    reads: int = Field(1, ge=1, description="readings after every pulse; 2 or more tell read noise from write noise")
-    first: Literal["up", "down"] = Field("up", description="direction of the first ramp")
-    rest: int = Field(20, ge=1, description="readings before the first pulse")
-    bins: int = Field(20, ge=4, description="bins of ΔG±(G) over the range covered")
+    pulses: int = Field(default=500, ge=4, description="pulses of a ramp")
+    cycles: int = Field(default=3, ge=1, description="times up and down")
+    reads: int = Field(
+        default=1, ge=1, description="readings after every pulse; 2 or more tell read noise from write noise"
+    )
+    first: Literal["up", "down"] = Field(default="up", description="direction of the first ramp")
+    rest: int = Field(default=20, ge=1, description="readings before the first pulse")
+    bins: int = Field(default=20, ge=4, description="bins of ΔG±(G) over the range covered")
 
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All ramps, and the readings before."""

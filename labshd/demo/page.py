@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from labshd.demo.picture import history, picture
+from labshd.demo.picture import history, picture, prediction_of
 from labshd.demo.way import Way
+from labshd.report import add_fit, run_page
 from labshd.report.page import Page, Section
-from labshd.report.run_report import add_numbers, run_page
 from labshd.runs import Run
 from labshd.training.figures import figures
 
@@ -61,7 +61,7 @@ def write_report(way: Way, path: Path) -> Path:
             if section.heading.startswith(("Result", "Measured")):
                 section.heading = f"{heading}: {section.heading.lower()}"
                 page.sections.append(section)
-    _fit(page.section("Fit"), way)
+    add_fit(page.section("Fit of the update response"), way.fitted.fit)
     for run, where in _trainings(way):
         _training(page.section(f"{(run.result or {})['algorithm'].upper()} on {where}"), run)
     page.section("Station").file(str(way.station), way.station.read_text(encoding="utf-8"))
@@ -99,7 +99,7 @@ def rows(way: Way) -> list[tuple[str, str, str]]:
         )
     for run, where in _trainings(way)[:-1]:
         result = run.result or {}
-        expected = (result.get("prediction") or {}).get("final")
+        expected = prediction_of(run)
         name = f"weight by {result['algorithm'].upper()} on {where}, target {result['target']:.2f}"
         lines.append(
             (name, _plain(result.get("final"), result.get("final_std")), f"predicted {_plain(expected, None)}")
@@ -117,12 +117,6 @@ def _plain(value: float | None, std: float | None) -> str:
     if value is None:
         return "not identified"
     return f"{value:.4f}" + (f" ± {std:.4f}" if std is not None else "")
-
-
-def _fit(section: Section, way: Way) -> None:
-    fit = way.fitted.fit
-    section.text(fit.why)
-    add_numbers(section, fit.json()["noise"])
 
 
 def _training(section: Section, run: Run) -> None:

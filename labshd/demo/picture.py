@@ -71,7 +71,7 @@ def _courses(ax: Axes, way: Way) -> None:
         columns, result = history(run), run.result or {}
         ax.plot(columns["step"], columns["core_weight"], color=colour, ls=style, lw=0.8, label=algorithm.upper())
         target = result["target"]
-    predicted = _prediction(way.bench["sgd"])
+    predicted = prediction_of(way.bench["sgd"])
     if predicted is not None:
         ax.axhline(predicted, color=ORANGE, lw=1.2, ls="-.", label=f"SGD, predicted {predicted:.2f}")
     ax.axhline(target, color=BLACK, lw=1.2, ls="--", label=f"target {target:.2f}")
@@ -79,7 +79,8 @@ def _courses(ax: Axes, way: Way) -> None:
     ax.legend(fontsize="small", ncols=2)
 
 
-def _prediction(run: Run) -> float | None:
+def prediction_of(run: Run) -> float | None:
+    """Where theory says that a training settles, in weights; None where it says nothing."""
     prediction: dict[str, Any] = (run.result or {}).get("prediction") or {}
     return prediction.get("final")
 
