@@ -59,7 +59,7 @@ class Tap:
             self._log(message)
         except OSError as error:
             self._log = None
-            log.error("the traffic of the instruments is no longer kept: %s", error)
+            log.warning("the traffic of the instruments is no longer kept: %s", error)
 
 
 class Station:
