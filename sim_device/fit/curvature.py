@@ -10,20 +10,50 @@ from sim_device.fit import kernels
 from sim_device.fit.average import FARTHEST, NEGLIGIBLE, node_at
 from sim_device.fit.estimate import Estimate, scaled_inverse
 
+HARDLY_KNOWN = 0.5  # variance of ln σc²: σc uncertain by 35 %
 DEGREES = 4  # Legendre terms of each step: two beyond a straight line
 
 
 def trend(straight: Estimate) -> float:
-    """Score test of curved against straight steps, ``Q = sᵀ I⁻¹ s ~ χ²`` for further Legendre terms; p-value.
+    """Score test of curved against straight steps, ``Q = sᵀ I⁻¹ s`` for k further Legendre terms; p-value.
 
-    At a given σc needs no fit of the curved steps: score s and information I come from the filter of the straight
-    ones. Then averaged over σc as a t-test averages over the variance, with the weights that curved steps give it,
-    ``ln w' = ln w + Q/2 − ½ ln |I|``: a slow random walk can pass for curvature, and curvature for a walk.
+    Needs no fit of the curved steps: score s and information I come from the filter of the straight ones. With σc²
+    known, Q ~ χ²(k); but a slow random walk can pass for curvature, and curvature for a walk, so what is not known of
+    σc² counts.
     """
-    nodes = list(straight.nodes) or [(0.0, straight.theta)]
+    if not straight.nodes:
+        q, _, terms = _at(straight, straight.theta)
+        return float(stats.chi2.sf(q, terms))
+    at = 2 * straight.shape.size
+    logs = np.array([log_weight for log_weight, _ in straight.nodes])
+    cycle = np.array([theta[at] for _, theta in straight.nodes])
+    weights = np.exp(logs - np.max(logs))
+    weights /= np.sum(weights)
+    spread = float(weights @ (cycle - weights @ cycle) ** 2)
+    return _with_few_steps(straight, logs, cycle, spread) if spread < HARDLY_KNOWN else _over_cycle(straight)
+
+
+def _with_few_steps(straight: Estimate, logs: FloatArray, cycle: FloatArray, spread: float) -> float:
+    """σc² known as if from ν = 2/Var(ln σc²) steps: an F test, as in a regression with few points.
+
+    Of the variance of s a part ρ is due to the walk, ``ρ = −∂ln|I|/∂ln σc² / k``; what curvature explains is no
+    scatter: ``F = (Q/k) (ν − k)/(ν − ρQ) ~ F(k, (ν − k)/ρ²)`` (dof after Satterthwaite, Biometrics 2, 110 (1946)).
+    """
+    best = int(np.argmax(logs))
+    low, high = max(0, best - 2), min(len(logs) - 1, best + 2)
+    q, _, terms = _at(straight, straight.nodes[best][1])
+    change = _at(straight, straight.nodes[high][1])[1] - _at(straight, straight.nodes[low][1])[1]
+    share = float(np.clip(-change / (terms * (cycle[high] - cycle[low])), 0.02, 1.0))
+    known = max(2.0 / spread, terms + 2.0)
+    f = q / terms * (known - terms) / max(known - share * q, 1e-3)
+    return float(stats.f.sf(f, terms, (known - terms) / share**2))
+
+
+def _over_cycle(straight: Estimate) -> float:
+    """σc² hardly known: p averaged over it with the weights that curved steps give, ``ln w + Q/2 − ½ ln |I|``."""
+    nodes = list(straight.nodes)
     tests = [(log_weight, *_at(straight, theta)) for log_weight, theta in nodes]
-    if straight.nodes:
-        tests += _lower(straight, nodes, tests)
+    tests += _lower(straight, nodes, tests)
     logs = np.array([log_weight + q / 2 - log_det / 2 for log_weight, q, log_det, _ in tests])
     weights = np.exp(logs - np.max(logs))
     chances = np.array([stats.chi2.sf(q, terms) for _, q, _, terms in tests])
