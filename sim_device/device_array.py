@@ -94,14 +94,14 @@ class DeviceArray:
     def trace(self, box: Box, counts: NDArray[np.int32]) -> FloatArray:
         """Apply counts and read, step by step: (steps, rows of the box, its columns), readings of that shape."""
         out = np.empty(counts.shape)
-        reading = [
-            np.uint32(self.readings), np.float32(self.noise.read), np.float32(self.noise.write),
-            self._read_key, self._write_key,
-        ]  # fmt: skip
-        arguments = [box, *self._devices(), *reading, counts, out]
+        arguments = [box, *self._devices(), *self._reading(), counts, out]
         over_rows(lambda part: kernels.trace_rows(part, *arguments), counts.shape)
         self.readings += len(counts)
         return out
+
+    def loop(self, box: Box) -> Loop:
+        """What a compiled loop needs to pulse and read a box itself."""
+        return Loop(self, (box, *self._devices()), tuple(self._reading()[1:]))
 
     def line_noise(self, shape: tuple[int, ...]) -> FloatArray:
         """Standard normal deviates of one reading, one for each line (and sample): what its read noise adds up to."""
@@ -112,6 +112,10 @@ class DeviceArray:
         self.readings += 1
         return out.reshape(shape).astype(np.float64)
 
+    def _reading(self) -> list[Any]:
+        n = self.noise
+        return [np.uint32(self.readings), np.float32(n.read), np.float32(n.write), self._read_key, self._write_key]
+
     def _devices(self) -> list[Any]:
         p = self.population
         saturation = (np.float32(p.saturation[0]), np.float32(p.saturation[1]))
@@ -119,6 +123,18 @@ class DeviceArray:
             self.conductance, p.low, p.high, p.s_up, p.s_down, self.applied,
             saturation, p.table, np.float32(self.noise.cycle_to_cycle), self._pulse_key, self._chunk,
         ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Arguments of `kernels.pulse_rows` (between rows and counts) and of `kernels.read_rows` (between reading and out).
+
+    A loop counts the readings it takes on from ``array.readings``, and leaves their number there.
+    """
+
+    array: DeviceArray
+    devices: tuple[Any, ...]
+    noise: tuple[Any, ...]
 
 
 def longest_step(p: Population, noise: SimNoise) -> int:

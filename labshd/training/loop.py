@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 
@@ -11,11 +12,13 @@ from instruments.crosspoints import Crosspoints, FloatArray
 from instruments.errors import InputError
 from labshd.training.algorithms import SGD, SHD, Algorithm
 from labshd.training.calibration import Calibration
+from labshd.training.fast import advance, loops_of
 from labshd.training.pulse_train import Pulsing
 from labshd.training.statistics import mean_of_series
-from labshd.training.tasks import OneParameter, Task
+from labshd.training.tasks import LinearTask, OneParameter, Task
 from labshd.training.tile import Tile
 from protocols.protocol import Points
+from sim_device.device_array import Loop
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,10 @@ class Settings:
     """How to train: steps, rates, pulses, seed.
 
     `rate` is η (η_A of SHD), `transfer_rate` η_C, `every` τ, in weights (1 is half the range of the device). `block`
-    steps are handed out at a time (unless given, 1, or 100 where crosspoints are simulated). `common_reference` refers
-    core weights to the reference of the auxiliary array (the 3-array form), else to their own. Training stops before
-    `steps` are done when it has diverged, or, where `tolerance` is given (in weights), when the mean of the last half
-    of the weight is known that well and has stopped moving.
+    steps are handed out at a time (unless given, 1, or 500 where the compiled loop serves simulated crosspoints).
+    `common_reference` refers core weights to the reference of the auxiliary array (the 3-array form), else to their
+    own. Training stops before `steps` are done when it has diverged, or, where `tolerance` is given (in weights), when
+    the mean of the last half of the weight is known that well and has stopped moving.
     """
 
     steps: int = 6000
@@ -78,6 +81,7 @@ class Training:
         self.task, self.layers, self.settings, self.calibration = task, list(layers), settings, calibration
         self.why_stopped = ""
         self.diverged = False
+        self.fast = True  # simulated crosspoints are trained by the compiled loop where that knows the algorithm
         self._rng = np.random.Generator(np.random.Philox([settings.seed, 1]))
         self._blocks: list[dict[str, FloatArray]] = []
         self._steps = 0
@@ -96,30 +100,40 @@ class Training:
     @property
     def pulses(self) -> int:
         """Pulses so far, of either sign, on all crosspoints."""
-        return int(sum(int(tile.pulses.sum()) for tile in self.tiles))
+        return sum(tile.pulses for tile in self.tiles)
 
     def run(self) -> Generator[Block, None, str]:
         """Train: yields blocks as they are done, returns why it stopped. What was done is yielded even on failure."""
-        size = self.settings.block or (100 if self._simulated() else 1)
+        loops = loops_of(self.task, self.layers) if self.fast else None
+        size = self.settings.block or (1 if loops is None else 500)
         while not self.why_stopped:
-            rows: list[dict[str, float]] = []
-            try:
-                rows.extend(self._step() for _ in range(min(size, self.settings.steps - self._steps)))
-            except BaseException:
-                yield self._block(rows)
-                raise
-            yield self._block(rows)
+            some = min(size, self.settings.steps - self._steps)
+            if loops is not None:
+                yield self._compiled(some, loops)
+            else:
+                yield from self._stepped(some)
             self.why_stopped = self._reason()
         return self.why_stopped
+
+    def _compiled(self, number: int, loops: list[Loop]) -> Block:
+        task, layer = cast("LinearTask", self.task), cast("SGD | SHD", self.layers[0])
+        columns = advance(task, layer, loops, self._rng, number)
+        columns = {"step": np.arange(self._steps + 1.0, self._steps + number + 1.0)} | columns
+        self._steps += number
+        return self._block(columns)
+
+    def _stepped(self, number: int) -> Generator[Block]:
+        rows: list[dict[str, float]] = []
+        try:
+            rows.extend(self._step() for _ in range(number))
+        finally:
+            yield self._block({name: np.array([row[name] for row in rows]) for name in rows[0]} if rows else {})
 
     def finish(self) -> Training:
         """Run to the end without recording; gives itself."""
         for _ in self.run():
             pass
         return self
-
-    def _simulated(self) -> bool:
-        return all(tile.main.origin.kind == "simulated" for tile in self.tiles)
 
     def _step(self) -> dict[str, float]:
         loss = self.task.step(self.layers, self._rng)
@@ -129,8 +143,7 @@ class Training:
             row |= tile.columns()
         return row
 
-    def _block(self, rows: list[dict[str, float]]) -> Block:
-        columns = {name: np.array([row[name] for row in rows]) for name in rows[0]} if rows else {}
+    def _block(self, columns: dict[str, FloatArray]) -> Block:
         if columns:
             self._blocks.append(columns)
         return Block(columns, {tile.name: tile.taken() for tile in self.tiles})
@@ -188,13 +201,13 @@ def one_weight(
         Unknown algorithm, no auxiliary crosspoint for SHD, a target or a reference out of reach.
     """
     settings = settings or Settings()
-    rng = np.random.Generator(np.random.Philox([settings.seed, 2]))
+    pulsing, seed = settings.pulsing, settings.seed
     for block in (core, auxiliary):
         if block is not None and block.shape != (1, 1):
             raise InputError(f"{block.name} has the shape {block.shape}; one weight takes single crosspoints")
     if algorithm == "sgd":
         task.check_reach(calibration.reach)
-        layer: Algorithm = SGD(Tile.of("core", core, calibration, rng, settings.pulsing), settings.rate)
+        layer: Algorithm = SGD(Tile.of("core", core, calibration, 2 * seed + 1, pulsing), settings.rate)
         return Training(task, [layer], settings, calibration)
     if algorithm != "shd":
         raise InputError(f"{algorithm!r} is not an algorithm for one weight; these are: sgd, shd")
@@ -203,8 +216,8 @@ def one_weight(
     own = auxiliary_calibration or calibration
     common = replace_reference(calibration, own) if settings.common_reference else calibration
     task.check_reach(common.reach)
-    a = Tile.of("auxiliary", auxiliary, own, rng, settings.pulsing)
-    c = Tile.of("core", core, common, rng, settings.pulsing)
+    a = Tile.of("auxiliary", auxiliary, own, 2 * seed, pulsing)
+    c = Tile.of("core", core, common, 2 * seed + 1, pulsing)
     layer = SHD(a, c, settings.rate, settings.transfer_rate, settings.every)
     return Training(task, [layer], settings, common)
 

@@ -43,7 +43,7 @@ def result(training: Training, auxiliary: Calibration | None = None) -> dict[str
         "deviation_from_prediction": _number(final - predicted["final"]) if "final" in predicted else None,
         "steps": steps,
         "pulses": training.pulses,
-        "pulses_by_array": {tile.name: int(tile.pulses.sum()) for tile in training.tiles},
+        "pulses_by_array": {tile.name: tile.pulses for tile in training.tiles},
         "updates_cut_by_bit_length": sum(tile.clipped for tile in training.tiles),
         "final_conductance": _conductance(training, final),
         "diverged": training.diverged,

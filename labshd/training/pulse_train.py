@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, TypeAlias, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from instruments.crosspoints import FloatArray, IntArray, PulseTrains
 from instruments.errors import InputError
 
-Kind = Literal["stochastic", "mean-count", "deterministic"]
+Kind: TypeAlias = Literal["stochastic", "mean-count", "deterministic"]
+Keys: TypeAlias = tuple[np.uint32, np.uint32]
 
 
 @dataclass(frozen=True)
@@ -50,50 +51,60 @@ class Pulsing:
 
 @dataclass(frozen=True)
 class Update:
-    """Pulses of one update: `counts` (rows, columns), signed; `trains` (rows, columns) where lines carry them.
+    """Pulses of one update: `trains` (of rows, of columns) where lines carry them, else signed `counts` as given.
 
     `clipped` is the factor (1 where nothing was) by which the largest element fell short of what was asked, because
     the bit length allows no more pulses.
     """
 
-    counts: IntArray
+    given: IntArray | None
     trains: tuple[PulseTrains, PulseTrains] | None
     clipped: float
 
+    @property
+    def counts(self) -> IntArray | None:
+        """Signed pulses of every crosspoint; None where none gets any."""
+        if self.trains is None:
+            return self.given
+        rows, columns = (trains.slots.astype(np.float32) for trains in self.trains)
+        # Products of -1, 0, 1 summed over at most 10^4 slots are exact in float32, where matrix products are fastest.
+        return (rows @ columns.T).astype(np.int64)
+
+    @property
+    def total(self) -> int:
+        """Pulses of either sign on all crosspoints together."""
+        if self.trains is None:
+            return 0 if self.given is None else int(np.abs(self.given).sum())
+        rows, columns = (np.abs(trains.slots).sum(axis=0, dtype=np.int64) for trains in self.trains)
+        return int(rows @ columns)
+
 
 def update_pulses(
-    d: FloatArray, x: FloatArray, rate: float, step: float, pulsing: Pulsing, rng: np.random.Generator
+    d: FloatArray, x: FloatArray, rate: float, step: float, pulsing: Pulsing, keys: Keys, number: int
 ) -> Update:
-    """Pulses for ``ΔW = rate · d xᵀ`` on devices of weight step δ = `step`; d of the rows, x of the columns."""
-    x_most, d_most = float(np.max(np.abs(x), initial=0.0)), float(np.max(np.abs(d), initial=0.0))
-    if not (math.isfinite(x_most) and math.isfinite(d_most)):
+    """Pulses for ``ΔW = rate · d xᵀ`` on devices of weight step δ = `step`; d of the rows, x of the columns.
+
+    Everything random follows from `keys` and the `number` of the update: nothing is drawn from a common stream.
+    """
+    from labshd.training import compiled
+
+    if not (math.isfinite(float(np.abs(d).sum())) and math.isfinite(float(np.abs(x).sum()))):
         raise InputError("an update with NaN or infinite numbers was asked for; check the data and the learning rate")
-    wanted = rate * x_most * d_most / step  # pulses of the largest element
-    if wanted == 0:
-        return Update(np.zeros((len(d), len(x)), dtype=np.int64), None, 1.0)
-    length = min(math.ceil(wanted), pulsing.longest) if pulsing.fit_length else pulsing.longest
-    clipped = min(1.0, length / wanted)
-    both = math.sqrt(rate * clipped / (step * length))
-    balance = math.sqrt(d_most / x_most) if pulsing.update_management else 1.0
-    p_columns, p_rows = np.minimum(np.abs(x) * both * balance, 1.0), np.minimum(np.abs(d) * both / balance, 1.0)
-    signs = np.sign(d)[:, np.newaxis] * np.sign(x)
+    p_rows, p_columns = np.empty(len(d)), np.empty(len(x))
+    how = (pulsing.longest, pulsing.update_management, pulsing.fit_length)
+    planned: Any = cast("Any", compiled.probabilities)(d, x, rate, step, *how, p_rows, p_columns)
+    length, clipped = int(planned[0]), float(planned[1])
+    if length == 0:
+        return Update(None, None, 1.0)
     if pulsing.kind == "stochastic":
-        return _stochastic(p_rows, p_columns, d, x, length, clipped, rng)
-    mean = np.outer(p_rows, p_columns)
-    counts = rng.binomial(length, mean) if pulsing.kind == "mean-count" else np.rint(length * mean)
+        rows, columns = (np.empty((len(line), length), dtype=np.int8) for line in (d, x))
+        compiled.fire(keys[0], p_rows, d, number * pulsing.longest, rows)
+        compiled.fire(keys[1], p_columns, x, number * pulsing.longest, columns)
+        return Update(None, (PulseTrains(rows), PulseTrains(columns)), clipped)
+    mean, signs = np.outer(p_rows, p_columns), np.outer(np.sign(d), np.sign(x))
+    counts = _binomial(length, mean, keys[0], number) if pulsing.kind == "mean-count" else np.rint(length * mean)
     return Update((signs * counts).astype(np.int64), None, clipped)
 
 
-def _stochastic(
-    p_rows: FloatArray, p_columns: FloatArray, d: FloatArray, x: FloatArray, length: int, clipped: float,
-    rng: np.random.Generator,
-) -> Update:  # fmt: skip
-    rows, columns = _slots(p_rows, d, length, rng), _slots(p_columns, x, length, rng)
-    # Products of -1, 0, 1 summed over at most 10^4 slots are exact in float32, where matrix products are fastest.
-    counts = (rows.astype(np.float32) @ columns.astype(np.float32).T).astype(np.int64)
-    return Update(counts, (PulseTrains(rows), PulseTrains(columns)), clipped)
-
-
-def _slots(probability: FloatArray, sign: FloatArray, length: int, rng: np.random.Generator) -> NDArray[np.int8]:
-    fires = rng.random((len(probability), length), dtype=np.float32) < probability[:, np.newaxis].astype(np.float32)
-    return (fires * np.sign(sign)[:, np.newaxis]).astype(np.int8)
+def _binomial(length: int, probability: FloatArray, key: np.uint32, number: int) -> NDArray[np.int64]:
+    return np.random.Generator(np.random.Philox([int(key), number])).binomial(length, probability)

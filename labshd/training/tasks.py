@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 from labshd.training.algorithms import Algorithm
 
@@ -34,8 +35,31 @@ class Task(ABC):
         """A mean loss that weights within `reach` cannot have: beyond it training has diverged."""
 
 
+class LinearTask(Task):
+    """One layer without a nonlinearity: samples (x, t), gradient ``d xᵀ`` with ``d = stiffness (W x − t)``."""
+
+    stiffness: float
+
+    @abstractmethod
+    def samples(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
+        """Inputs (number, inputs) and targets (number, outputs); one by one or at once, they are the same."""
+
+    @abstractmethod
+    def losses(self, weights: FloatArray) -> FloatArray:
+        """The loss of each of some weights (number, outputs, inputs)."""
+
+    def step(self, layers: Sequence[Algorithm], rng: np.random.Generator) -> float:
+        """Forward, ``d = stiffness (y − t)``, update."""
+        x, target = (drawn[0] for drawn in self.samples(rng, 1))
+        layer = layers[0]
+        d = self.stiffness * (layer.forward(x) - target)
+        loss = float(self.losses(layer.core.last[np.newaxis])[0])
+        layer.update(d, x)
+        return loss
+
+
 @dataclass(frozen=True)
-class OneParameter(Task):
+class OneParameter(LinearTask):
     """``E = ½ k (w − w0)²`` with gradient samples ``g = k (w − w0) + σ ξ``.
 
     `target` w0 in units of the weight (1 is half the range of the device), `stiffness` k, `noise` σ.
@@ -58,13 +82,14 @@ class OneParameter(Task):
         """One weight."""
         return ((1, 1),)
 
-    def step(self, layers: Sequence[Algorithm], rng: np.random.Generator) -> float:
-        """One sample: x = 1, y = w, d = k (w − w0) + σ ξ."""
-        x = np.ones(1)
-        weight = layers[0].forward(x)
-        d = self.stiffness * (weight - self.target) + self.noise * rng.standard_normal(1)
-        layers[0].update(d, x)
-        return self.loss(float(weight[0]))
+    def samples(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
+        """``x = 1``, ``t = w0 − σ ξ/k``: so that d = k (w − w0) + σ ξ."""
+        target = self.target - self.noise / self.stiffness * rng.standard_normal((number, 1))
+        return np.ones((number, 1)), target
+
+    def losses(self, weights: FloatArray) -> FloatArray:
+        """``½ k (w − w0)²`` of each."""
+        return 0.5 * self.stiffness * (weights[:, 0, 0] - self.target) ** 2
 
     def loss(self, weight: float) -> float:
         """``½ k (w − w0)²``."""

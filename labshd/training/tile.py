@@ -10,8 +10,10 @@ from numpy.typing import ArrayLike
 from instruments.crosspoints import Crosspoints, FloatArray, IntArray
 from instruments.errors import InputError, RunError
 from labshd.training.calibration import Calibration
-from labshd.training.pulse_train import Pulsing, update_pulses
+from labshd.training.pulse_train import Keys, Pulsing, update_pulses
 from protocols.protocol import Points
+
+KEPT = 64  # crosspoints; of larger arrays nobody wants every reading
 
 
 @dataclass
@@ -28,6 +30,8 @@ class Tile:
         [unit] A number or an array, subtracted digitally; or crosspoints that are read along and never pulsed.
     scale, step
         [unit] of a weight of 1; [1] weight that one pulse adds at the symmetry point.
+    seed
+        Of the pulse trains; tiles of one training differ in it.
     keeps
         Whether readings are kept as points (`taken`); for large arrays nobody wants every one.
     """
@@ -37,7 +41,7 @@ class Tile:
     reference: FloatArray | Crosspoints
     scale: float
     step: float
-    rng: np.random.Generator
+    seed: int = 0
     pulsing: Pulsing = field(default_factory=Pulsing)
     keeps: bool = True
 
@@ -49,18 +53,24 @@ class Tile:
                 raise InputError(f"a reference of shape {self.reference.shape} does not fit {self.main.shape}")
         elif self.reference.shape != self.main.shape:
             raise InputError(f"reference crosspoints {self.reference.shape} do not fit main ones {self.main.shape}")
-        self.pulses: IntArray = np.zeros(self.main.shape, dtype=np.int64)
+        self.pulses = 0  # so far, of either sign, on all crosspoints
+        self.updates = 0
+        self.keys: Keys = tuple(np.random.SeedSequence(self.seed).generate_state(2, dtype=np.uint32))
         self.clipped = 0  # updates that the bit length cut short
         self.last: FloatArray = np.full(self.main.shape, np.nan)  # weights as last read
-        self._since: IntArray = np.zeros(self.main.shape, dtype=np.int64)
+        self.since: IntArray = np.zeros(self.main.shape, dtype=np.int64)  # signed pulses since the last reading
         self._taken: list[Points] = []
 
     @staticmethod
-    def of(name: str, main: Crosspoints, calibration: Calibration, rng: np.random.Generator, pulsing: Pulsing) -> Tile:
+    def of(
+        name: str, main: Crosspoints, calibration: Calibration, seed: int = 0, pulsing: Pulsing | None = None
+    ) -> Tile:
         """A tile on `main` with the digital reference, scale and step of a calibration."""
         reference = np.asarray(calibration.reference)
-        keeps = main.shape[0] * main.shape[1] <= 64
-        return Tile(name, main, reference, calibration.scale, calibration.weight_step, rng, pulsing, keeps)
+        keeps = main.shape[0] * main.shape[1] <= KEPT
+        return Tile(
+            name, main, reference, calibration.scale, calibration.weight_step, seed, pulsing or Pulsing(), keeps
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -76,35 +86,66 @@ class Tile:
 
     def forward(self, x: ArrayLike) -> FloatArray:
         """``y = W x`` with one reading; x of the columns, y of the rows."""
-        return self.weights() @ _fitting(x, self.shape[1], "columns")
+        vector = _fitting(x, self.shape[1], "columns")
+        return _product(self.weights(), vector) if self.keeps else self._currents(vector, transposed=False)
 
     def backward(self, d: ArrayLike) -> FloatArray:
         """``z = Wᵀ d`` with one reading; d of the rows, z of the columns."""
-        return self.weights().T @ _fitting(d, self.shape[0], "rows")
+        vector = _fitting(d, self.shape[0], "rows")
+        return _product(self.weights().T, vector) if self.keeps else self._currents(vector, transposed=True)
 
     def update(self, d: ArrayLike, x: ArrayLike, rate: float) -> None:
         """``W ← W + rate · d xᵀ`` on average, by pulses (`Pulsing`); d of the rows, x of the columns."""
         rows, columns = _fitting(d, self.shape[0], "rows"), _fitting(x, self.shape[1], "columns")
-        update = update_pulses(rows, columns, rate, self.step, self.pulsing, self.rng)
+        update = update_pulses(rows, columns, rate, self.step, self.pulsing, self.keys, self.updates)
+        self.updates += 1
         self.clipped += update.clipped < 1
-        if not np.any(update.counts):
+        total = update.total
+        if not total:
             return
-        if update.trains is None:
-            self.main.pulse(update.counts)
-        else:
+        if update.trains is not None:
             self.main.coincide(*update.trains)
-        self.pulses += np.abs(update.counts)
-        self._since += update.counts
+        elif update.given is not None:
+            self.main.pulse(update.given)
+        self.count(total, update.counts if self.keeps else None)
+
+    def count(self, total: int, counts: IntArray | None) -> None:
+        """Account for pulses that were applied: all of them, and signed for each crosspoint where those are kept."""
+        self.pulses += total
+        if counts is not None:
+            self.since += counts
+
+    def _currents(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
+        """Main minus reference as currents are: each array multiplies on its own, and nothing else is read."""
+        main = (self.main.backward if transposed else self.main.forward)(vector)
+        if isinstance(self.reference, Crosspoints):
+            zero = (self.reference.backward if transposed else self.reference.forward)(vector)
+        else:
+            full = np.broadcast_to(self.reference, self.shape)
+            zero = (
+                self.reference * vector.sum() if self.reference.ndim == 0 else (full.T if transposed else full) @ vector
+            )
+        return (main - zero) / self.scale
 
     def columns(self) -> dict[str, float]:
         """What a table of training steps keeps of this tile: the weight as last read (or their rms), pulses so far."""
-        if self.shape == (1, 1):
-            zero = np.nan if isinstance(self.reference, Crosspoints) else float(self.reference.item())
-            weight = float(self.last[0, 0])
-            conductance = {f"{self.name}_conductance_{self.main.unit}": zero + weight * self.scale}
-            return {f"{self.name}_weight": weight, **conductance, f"{self.name}_pulses": float(self.pulses[0, 0])}
-        rms = float(np.sqrt(np.mean(self.last**2)))
-        return {f"{self.name}_weight_rms": rms, f"{self.name}_pulses": float(self.pulses.sum())}
+        row = self.columns_of(self.last[np.newaxis], self.last, np.array([self.pulses]))
+        return {name: float(values[0]) for name, values in row.items()}
+
+    def columns_of(self, weights: FloatArray, start: FloatArray, pulses: IntArray) -> dict[str, FloatArray]:
+        """`columns` of many steps: weights (steps, rows, columns), where NaN those at the `start`; pulses so far."""
+        weights = np.where(np.isnan(weights), start, weights)
+        spent = {f"{self.name}_pulses": pulses.astype(np.float64)}
+        if self.shape != (1, 1):
+            return {f"{self.name}_weight_rms": np.sqrt(np.mean(weights**2, axis=(1, 2)))} | spent
+        zero = np.nan if isinstance(self.reference, Crosspoints) else float(self.reference.item())
+        weight = weights[:, 0, 0]
+        conductance = {f"{self.name}_conductance_{self.main.unit}": zero + weight * self.scale}
+        return {f"{self.name}_weight": weight} | conductance | spent
+
+    def keep(self, points: Points) -> None:
+        """Keep points to be asked for by `taken`."""
+        self._taken.append(points)
 
     def taken(self) -> list[Points]:
         """Points since this was last asked: every reading, with the signed pulses before it."""
@@ -114,8 +155,8 @@ class Tile:
     def _conductance(self) -> FloatArray:
         readings = self.main.read()
         if self.keeps:
-            self._taken.append(Points(self.name, self._since[np.newaxis].copy(), readings, self.main.pulses))
-            self._since[...] = 0
+            self.keep(Points(self.name, self.since[np.newaxis].copy(), readings, self.main.pulses))
+            self.since[...] = 0
         conductance = readings.conductance[0]
         if not np.all(np.isfinite(conductance)):
             raise RunError(f"reading the {self.name} crosspoints ({self.main.name}) gave no number; see their status")
@@ -127,3 +168,11 @@ def _fitting(vector: ArrayLike, length: int, which: str) -> FloatArray:
     if given.shape != (length,):
         raise InputError(f"a vector of shape {given.shape} does not fit {length} {which}")
     return given
+
+
+def _product(weights: FloatArray, vector: FloatArray) -> FloatArray:
+    from labshd.training import compiled
+
+    out = np.empty(len(weights))
+    compiled.multiplied(weights, vector, out)
+    return out
