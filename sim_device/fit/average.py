@@ -27,10 +27,11 @@ NEGLIGIBLE = 5.0  # nodes whose ln weight is lower by this end the sum
 
 @dataclass(frozen=True)
 class Node:
-    """θ and its information at a given σc, with ``ln Lr + ln π`` of it."""
+    """θ and its information at a given σc, with ``ln L + ln π`` and ``ln Lr + ln π`` of it."""
 
     theta: FloatArray
     information: FloatArray
+    log_likelihood: float
     log_weight: float
 
 
@@ -69,7 +70,7 @@ def node_at(estimate: Estimate, theta: FloatArray, move: float) -> Node:
     scale = 1.0 / np.sqrt(np.maximum(np.diag(block), 1e-300))
     _, log_det = np.linalg.slogdet(block * np.outer(scale, scale))
     log_det -= 2.0 * np.sum(np.log(scale))
-    return Node(moved, information, float(value - 0.5 * log_det))
+    return Node(moved, information, value, float(value - 0.5 * log_det))
 
 
 def _mixed(estimate: Estimate, nodes: list[Node]) -> Estimate:

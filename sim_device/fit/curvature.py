@@ -8,9 +8,9 @@ from scipy import stats
 from instruments.crosspoints import FloatArray
 from sim_device.fit import kernels
 from sim_device.fit.average import FARTHEST, NEGLIGIBLE, node_at
-from sim_device.fit.estimate import Estimate, scaled_inverse
+from sim_device.fit.estimate import Estimate, Shape, maximum, scaled_inverse
 
-HARDLY_KNOWN = 0.5  # variance of ln σc²: σc uncertain by 35 %
+CLEAR, UNCLEAR = 1e-3, 0.05  # where both quick tests are below the one or above the other, they settle it
 DEGREES = 4  # Legendre terms of each step: two beyond a straight line
 
 
@@ -19,7 +19,7 @@ def trend(straight: Estimate) -> float:
 
     Needs no fit of the curved steps: score s and information I come from the filter of the straight ones. With σc²
     known, Q ~ χ²(k); but a slow random walk can pass for curvature, and curvature for a walk, so what is not known of
-    σc² counts.
+    σc² counts. Two quick ways to do so; where they leave it open, the curved steps are fitted after all.
     """
     if not straight.nodes:
         q, _, terms = _at(straight, straight.theta)
@@ -30,7 +30,8 @@ def trend(straight: Estimate) -> float:
     weights = np.exp(logs - np.max(logs))
     weights /= np.sum(weights)
     spread = float(weights @ (cycle - weights @ cycle) ** 2)
-    return _with_few_steps(straight, logs, cycle, spread) if spread < HARDLY_KNOWN else _over_cycle(straight)
+    few, over = _with_few_steps(straight, logs, cycle, spread), _over_cycle(straight)
+    return few if max(few, over) < CLEAR or min(few, over) > UNCLEAR else _by_fitting(straight)
 
 
 def _with_few_steps(straight: Estimate, logs: FloatArray, cycle: FloatArray, spread: float) -> float:
@@ -50,7 +51,7 @@ def _with_few_steps(straight: Estimate, logs: FloatArray, cycle: FloatArray, spr
 
 
 def _over_cycle(straight: Estimate) -> float:
-    """σc² hardly known: p averaged over it with the weights that curved steps give, ``ln w + Q/2 − ½ ln |I|``."""
+    """Chance averaged over σc² with the weights that curved steps give it, ``ln w + Q/2 − ½ ln |I|``."""
     nodes = list(straight.nodes)
     tests = [(log_weight, *_at(straight, theta)) for log_weight, theta in nodes]
     tests += _lower(straight, nodes, tests)
@@ -58,6 +59,33 @@ def _over_cycle(straight: Estimate) -> float:
     weights = np.exp(logs - np.max(logs))
     chances = np.array([stats.chi2.sf(q, terms) for _, q, _, terms in tests])
     return float(weights @ chances / np.sum(weights))
+
+
+def _by_fitting(straight: Estimate) -> float:
+    """As `_over_cycle`, with ``Q = 2 (ln L curved − ln L straight)`` of curved steps fitted at each σc²."""
+    shape = Shape(kernels.POLYNOMIAL, DEGREES)
+    curved = maximum(straight.trace, shape, [_extended(straight.theta)])
+    at, at_curved = 2 * straight.shape.size, 2 * DEGREES
+    terms = curved.numbers - straight.numbers
+    logs: list[float] = []
+    chances: list[float] = []
+    theta = curved.theta
+    for log_weight, old in straight.nodes:
+        node = node_at(curved, theta, old[at] - theta[at_curved])
+        theta = node.theta
+        plain = node_at(straight, old, 0.0)
+        q = max(0.0, 2.0 * (node.log_likelihood - plain.log_likelihood))
+        logs.append(log_weight + node.log_weight - plain.log_weight)
+        chances.append(float(stats.chi2.sf(q, terms)))
+    weights = np.exp(np.array(logs) - np.max(logs))
+    return float(weights @ np.array(chances) / np.sum(weights))
+
+
+def _extended(old: FloatArray) -> FloatArray:
+    """Start of curved steps from straight ones: steps, ln σc², ln σr²."""
+    theta = np.zeros(2 * DEGREES + 2)
+    theta[:2], theta[DEGREES : DEGREES + 2], theta[2 * DEGREES :] = old[:2], old[2:4], old[4:6]
+    return theta
 
 
 def _lower(
