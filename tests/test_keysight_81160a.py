@@ -22,10 +22,10 @@ def generator(*pairs):
 
 def test_prepare_waits_for_triggers_into_high_impedance_within_the_limits_of_the_station():
     settings = (
-        ":OUTP1 OFF;:ARM:SOUR1 MAN;:OUTP1:LOAD 1.000000e+06;:FUNC1 PULS;:TRIG1:COUN 1;:OUTP1:POL NORM;"
+        ":OUTP1 OFF;:ARM:SOUR1 MAN;:OUTP1:LOAD 1.000000e+06;:FUNC1 PULS;:TRIG1:COUN 1;"
         ":VOLT1:LOW 0;:VOLT1:HIGH 1.000000e-01;"
-        ":VOLT1:LIM:HIGH 5.000000e+00;:VOLT1:LIM:LOW -5.000000e+00;:VOLT1:LIM:STAT ON;"
-        ":PULS:PER1 2.010000e-06;:PULS:WIDT1 1.000000e-06;"
+        ":VOLT1:LIM:HIGH 5.000000e+00;:VOLT1:LIM:LOW -5.000000e+00;:VOLT1:LIM:STAT ON;:OUTP1:POL NORM;"
+        ":PULS:WIDT1 1.000000e-07;:PULS:PER1 2.010000e-06;:PULS:WIDT1 1.000000e-06;"
         ":FUNC1:PULS:TRAN 5.000000e-08;:FUNC1:PULS:TRAN:TRA 5.000000e-08;:SYST:ERR?"
     )
     with generator(("*RST;*CLS", None), (settings, NONE)) as instrument:

@@ -35,8 +35,17 @@ class Known:
 _KNOWN = {
     "keithley-2450": Known("keithley_2450:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit"),
     "keithley-707b": Known("keithley_707b:Keithley707B", "matrix", "707B", "Keithley 707B switching matrix"),
+    "keysight-33500b": Known(
+        "keysight_33500b:Keysight33500B", "generator", ",335", "Keysight 33500B waveform generator"
+    ),
+    "keysight-33600a": Known(
+        "keysight_33500b:Keysight33600A", "generator", ",336", "Keysight 33600A waveform generator"
+    ),
     "keysight-81160a": Known(
         "keysight_81160a:Keysight81160A", "generator", "81160A", "Keysight 81160A pulse generator"
+    ),
+    "tektronix-afg31000": Known(
+        "tektronix_afg31000:TektronixAFG31000", "generator", "TEKTRONIX,AFG3", "Tektronix AFG31000 or AFG3000 generator"
     ),
 }
 

@@ -19,6 +19,7 @@ import numpy as np
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.errors import InputError
 from sim_device.models import SoftBounds
+from sim_device.virtual_bench.ageing import NO_AGEING, Ageing, Telegraph
 from sim_device.virtual_bench.noise import Normals, SlowNoise
 
 
@@ -67,6 +68,8 @@ class DeviceParameters:
         Conductance [S] that a device drifts to when left alone, and the time constant [s].
     spread
         Device-to-device standard deviation of log conductance range, log fractions and (half of it) log v0 [1].
+    ageing
+        Wear, read disturb, telegraph noise, logarithmic drift; none unless given.
     """
 
     core: SoftBounds
@@ -83,6 +86,7 @@ class DeviceParameters:
     rest_time: float
     spread: float
     stuck: bool = False
+    ageing: Ageing = NO_AGEING
 
     def fraction(self, pulse: Pulse) -> tuple[float, bool]:
         """Fraction of the remaining way that `pulse` goes [1], and whether it goes up."""
@@ -131,6 +135,9 @@ class VirtualDevice:
         self.parameters = parameters
         self._normals = Normals(seed)
         self._slow = SlowNoise(parameters.slow_noise, parameters.slow_times, self._normals)
+        self._telegraph = Telegraph(parameters.ageing, self._normals)
+        self._pulses = 0
+        self._pulsed_at = 0.0
         core = parameters.core
         self._core = (core.g_min + core.g_max) / 2 if conductance is None else conductance
         self._volatile = 0.0
@@ -148,23 +155,30 @@ class VirtualDevice:
         if step is None:
             step = self._steps[pulse] = p.fraction(Pulse(*pulse))
         fraction, up = step
-        bound = p.core.g_max if up else p.core.g_min
+        self._core -= p.ageing.drifted(now - self._pulsed_at)
+        self._pulses, self._pulsed_at = self._pulses + count, now
+        low, high = p.ageing.window(p.core.g_min, p.core.g_max, self._pulses)
+        bound = high if up else low
         normals, sigma, core = self._normals, p.cycle_to_cycle, self._core
         before = core
         for _ in range(count):
             core += fraction * (bound - core) * (1.0 + sigma * normals())
-        self._core = min(max(core, p.core.g_min), p.core.g_max)
+        self._core = min(max(core, low), high)
         self._volatile += p.volatile * (self._core - before)
 
     def conductance(self, now: float) -> float:
         """Conductance [S] at the time `now` [s], without noise of a reading."""
         self._relax(now)
-        return self._core + self._volatile
+        return self._core + self._volatile - self.parameters.ageing.drifted(now - self._pulsed_at)
 
     def read(self, now: float) -> float:
         """Conductance [S] as a reading at `now` [s] finds it."""
         elapsed, self._read_at = now - self._read_at, now
-        noisy = self.conductance(now) + self._slow.after(elapsed) + self.parameters.white_noise * self._normals()
+        p = self.parameters
+        noisy = self.conductance(now) + self._slow.after(elapsed) + p.white_noise * self._normals()
+        noisy += self._telegraph.after(elapsed)
+        if not p.stuck:
+            self._core += p.ageing.read_disturb * (p.core.g_max - self._core)
         return max(noisy, 0.0)
 
     def truth(self, pulses: PulsePair) -> DeviceTruth:

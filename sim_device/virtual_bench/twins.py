@@ -11,7 +11,10 @@ from sim_device.virtual_bench.circuit import Circuit
 TWINS = {
     "keithley-2450": "keithley_2450_buffers:Keithley2450Twin",
     "keithley-707b": "keithley_707b:Keithley707BTwin",
+    "keysight-33500b": "keysight_33500b:Keysight33500BTwin",
+    "keysight-33600a": "keysight_33500b:Keysight33600ATwin",
     "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
+    "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
 }
 
 
