@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from instruments.crosspoints import Status
 from instruments.errors import InputError
 from labshd.devices import FITTED
+from labshd.run_files import write_json
 from labshd.runs import Run
 from protocols.protocol import UNKNOWN_COUNT, Series
 from sim_device.fitted import FittedDevice, Provenance
@@ -18,24 +20,41 @@ from sim_device.fitted import FittedDevice, Provenance
 if TYPE_CHECKING:
     from sim_device.fit.result import Fit
 
+FIT = "fit.json"  # what `labshd fit` was asked for and found, in the folder of the run
 _LEFT_OUT = Status.COMPLIANCE | Status.OVERRANGE | Status.INVALID
 
 
 @dataclass(frozen=True)
 class FittedRun:
-    """A fit with the run it was made of. `left_out` readings were at compliance, over range or no number."""
+    """A fit with the run it was made of.
+
+    `left_out` readings were at compliance, over range or no number; `asked` are the arguments that `fit_run` was given.
+    """
 
     run: Run
     fit: Fit
-    device: FittedDevice
+    provenance: Provenance
     left_out: int
+    asked: dict[str, Any]
+
+    @property
+    def device(self) -> FittedDevice:
+        """The fitted device; `InputError` where the data do not tell enough to make one, with what is missing."""
+        return self.fit.device(self.provenance)
 
     def json(self) -> dict[str, Any]:
         """What ``labshd fit --json`` prints."""
         return {**self.fit.json(), "left_out_readings": self.left_out, "run": str(self.run.folder)}
 
+    def keep(self) -> None:
+        """Note the fit in the run's folder, so that its report shows it."""
+        write_json(self.run.folder / FIT, {"asked": self.asked, **self.json()})
+
     def save(self, path: Path | None = None) -> Path:
-        """Write the fitted device, beside the run's other files unless `path` says where; gives the path."""
+        """Write the fitted device, beside the run's other files unless `path` says where; gives the path.
+
+        `InputError` where there is no device (see `device`), or where it cannot be written.
+        """
         try:
             return self.device.save(path or self.run.folder / FITTED)
         except OSError as error:
@@ -70,7 +89,22 @@ def fit_run(
     except InputError as error:
         raise InputError(f"{run.folder}: {error}") from None
     left_out = int(np.sum(np.isnan(conductance)))
-    return FittedRun(run, fit, fit.device(_provenance(run, series, crosspoint)), left_out)
+    asked = {"model": model, "array": array, "crosspoint": list(crosspoint)}
+    return FittedRun(run, fit, _provenance(run, series, crosspoint), left_out, asked)
+
+
+def fit_again(run: Run) -> FittedRun | None:
+    """The fit that was kept in a run's folder, made again; None where there is none. Raises as `fit_run` does."""
+    path = run.folder / FIT
+    if not path.exists():
+        return None
+    asked: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("asked", {})
+    return fit_run(
+        run,
+        model=str(asked.get("model", "soft-bounds")),
+        array=str(asked.get("array", "")),
+        crosspoint=tuple(asked.get("crosspoint", (0, 0))),
+    )
 
 
 def trace_of_series(series: Series) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:

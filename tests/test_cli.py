@@ -125,6 +125,13 @@ def test_check_and_safe_ask_every_instrument(labshd: Callable[..., Any]) -> None
     assert all(one["state"] == "outputs off" for one in json.loads(out)["instruments"])
 
 
+def test_check_tells_of_a_package_that_hides_ours(labshd: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labshd.environment.version", lambda name: "0.6.0" if name == "instrumentkit" else "1")
+    code, out, _ = labshd("check", ECRAM, "--rehearse")
+    assert code == 1
+    assert "InstrumentKit 0.6.0" in out
+
+
 def test_check_tells_of_all_that_do_not_answer(labshd: Callable[..., Any], tmp_path: Path) -> None:
     text = Path(ECRAM).read_text(encoding="utf-8")
     for last in (11, 12, 13):

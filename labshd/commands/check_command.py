@@ -18,13 +18,18 @@ def command(station: Path, rehearse: bool, as_json: bool) -> int:
 
     Nothing is driven. Exit 0 when all answer and all outputs are off, 1 otherwise, 2 when the file is wrong.
     """
+    from labshd.environment import conflicts
     from labshd.station import check_station
 
+    problems = conflicts()
     found = check_station(station, rehearse=rehearse)
-    good = all(one.ok for one in found)
+    good = all(one.ok for one in found) and not problems
     if as_json:
-        common.print_json({"station": str(station), "ok": good, "instruments": [one.json() for one in found]})
+        instruments = [one.json() for one in found]
+        common.print_json({"station": str(station), "ok": good, "instruments": instruments, "environment": problems})
         return int(not good)
+    for problem in problems:
+        click.echo(f"FAIL  {problem}")
     for one in found:
         click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.role}: {one.driver} at {one.resource}")
         click.echo(f"      {one.identity or one.problem}")

@@ -37,13 +37,28 @@ def command(
     from labshd.runs import open_run
 
     fitted = fit_run(open_run(run, runs), model=model, array=array, crosspoint=(row, column))
-    path = fitted.save(out)
+    fitted.keep()
+    path, why_none = _saved(fitted, out)
     if as_json:
-        common.print_json({**fitted.json(), "device": str(path)})
+        common.print_json({**fitted.json(), "device": path, "why_no_device": why_none})
         return
     _print(fitted)
+    if path is None:
+        click.echo(f"  {why_none}")
+        return
     click.echo(f"the device is kept in {path}")
     click.echo(f"next:  labshd train one-parameter --device {path}")
+
+
+def _saved(fitted: FittedRun, out: Path | None) -> tuple[Path | None, str | None]:
+    """Where the fitted device was written; or None and why the data make no device. The fit stands all the same."""
+    from instruments.errors import InputError
+
+    try:
+        _ = fitted.device
+    except InputError as error:
+        return None, str(error)
+    return fitted.save(out), None
 
 
 def _print(fitted: FittedRun) -> None:

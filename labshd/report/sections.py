@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instruments.errors import InputError
-from labshd.devices import FITTED
-from labshd.fitting import fit_run
+from labshd.fitting import fit_again
 from labshd.report import numbers
 from labshd.report.page import Page, Section
 from labshd.runs import Run
-from sim_device.fitted import FittedDevice
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from sim_device.fit.result import Fit
+    from sim_device.fit.symmetry import EstimatedSymmetryPoint
 
 
 def add_numbers(section: Section, result: Mapping[str, Any]) -> Section:
@@ -51,15 +50,21 @@ def add_training(page: Page, run: Run) -> None:
 
 def add_fit_of_run(page: Page, run: Run) -> None:
     """The fit of a run that `labshd fit` was asked for, done again for its figures."""
-    if not (run.folder / FITTED).exists() or run.kind == "train":
-        return
-    section = page.section("Fit")
     try:
-        device = FittedDevice.load(run.folder / FITTED)
-        model = device.model_name if device.model_name in ("soft-bounds", "linear-step") else "soft-bounds"
-        add_fit(section, fit_run(run, model=model).fit)
+        fitted = fit_again(run)
+        if fitted is not None:
+            add_fit(page.section("Fit"), fitted.fit)
     except InputError as error:
-        section.notice(str(error), "bad")
+        page.section("Fit").notice(str(error), "bad")
+
+
+def _symmetry_sentence(point: EstimatedSymmetryPoint, unit: str) -> str:
+    at = numbers.number_text(point.conductance, point.std, unit)
+    if not point.clear:
+        return f"Symmetry point at {at}: up and down steps are nearly parallel, so that it is not well known."
+    if point.stable:
+        return f"Stable symmetry point at {at}: pulsing up and down drives the device there."
+    return f"Symmetry point at {at}, unstable: pulsing up and down drives the device away from it."
 
 
 def add_fit(section: Section, fit: Fit) -> Section:
@@ -67,6 +72,7 @@ def add_fit(section: Section, fit: Fit) -> Section:
     from labshd.report.fit_figures import fit_figures
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
+    section.text(*(_symmetry_sentence(point, fit.unit) for point in fit.symmetry_points))
     names = {name: numbers.split_unit(name) for name in fit.parameters}
     section.facts(
         (numbers.readable(name), numbers.number_text(fit.parameters[key], fit.std[key], unit))
