@@ -163,7 +163,8 @@ def series_of(table: pd.DataFrame, unit: str, shape: tuple[int, int], path: Path
     pulses = table["pulses"].to_numpy(dtype=np.int64, na_value=UNKNOWN_COUNT)
     names = (f"conductance_{unit}", "voltage_V", "current_A", "time_s", "status")
     phases = np.asarray(table["phase"].to_numpy()[:: rows * columns], dtype=np.str_)
-    return Series(phases, pulses.reshape(steps, rows, columns), Readings(*map(block, names)), unit)
+    of_pulses = (block("pulse_voltage_V"), block("pulse_width_s"))
+    return Series(phases, pulses.reshape(steps, rows, columns), Readings(*map(block, names)), unit, *of_pulses)
 
 
 def _check_order(table: pd.DataFrame, rows: int, columns: int, path: Path) -> None:

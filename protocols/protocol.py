@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from instruments.crosspoints import Crosspoints, IntArray, PulsePair, Readings, no_readings
+from instruments.crosspoints import Crosspoints, FloatArray, IntArray, PulsePair, Readings, no_readings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -52,12 +52,16 @@ class Series:
     """All points of a run in the order they were taken: what analysis works on, live or from an opened run.
 
     `phases` has shape (n,), `counts` (n, rows, columns), `readings` (n, rows, columns); `unit` is that of conductance.
+    `pulse_voltage` [V] and `pulse_width` [s] of the pulses counted, (n, rows, columns), are NaN where nothing was
+    pulsed or it is not known; None where nobody kept them.
     """
 
     phases: NDArray[np.str_]
     counts: IntArray
     readings: Readings
     unit: str = "S"
+    pulse_voltage: FloatArray | None = None
+    pulse_width: FloatArray | None = None
 
     @staticmethod
     def of(points: Sequence[Points], shape: tuple[int, int], unit: str = "S") -> Series:
@@ -70,6 +74,8 @@ class Series:
             np.concatenate([p.counts for p in points]),
             Readings.join([p.readings for p in points]),
             unit,
+            np.concatenate([_of_pulses(p, "voltage") for p in points]),
+            np.concatenate([_of_pulses(p, "width") for p in points]),
         )
 
     def __len__(self) -> int:
@@ -86,7 +92,7 @@ class Series:
         cut = (slice(None), slice(row, row + 1), slice(column, column + 1))
         r = self.readings
         readings = Readings(r.conductance[cut], r.voltage[cut], r.current[cut], r.time[cut], r.status[cut])
-        return Series(self.phases, self.counts[cut], readings, self.unit)
+        return Series(self.phases, self.counts[cut], readings, self.unit, *(_cut(a, cut) for a in self._of_pulses))
 
     def where(self, chosen: NDArray[np.bool_]) -> Series:
         """The points for which `chosen`, shape (n,), holds."""
@@ -94,7 +100,25 @@ class Series:
         readings = Readings(
             r.conductance[chosen], r.voltage[chosen], r.current[chosen], r.time[chosen], r.status[chosen]
         )
-        return Series(self.phases[chosen], self.counts[chosen], readings, self.unit)
+        kept = (_cut(a, chosen) for a in self._of_pulses)
+        return Series(self.phases[chosen], self.counts[chosen], readings, self.unit, *kept)
+
+    @property
+    def _of_pulses(self) -> tuple[FloatArray | None, FloatArray | None]:
+        return self.pulse_voltage, self.pulse_width
+
+
+def _cut(array: FloatArray | None, chosen: Any) -> FloatArray | None:
+    return None if array is None else array[chosen]
+
+
+def _of_pulses(points: Points, what: str) -> FloatArray:
+    """`what` ("voltage" or "width") of the pulses of each step and crosspoint; NaN where there are none."""
+    counts = np.broadcast_to(known_counts(points.counts), points.readings.conductance.shape)
+    if points.pulses is None:
+        return np.full(counts.shape, np.nan)
+    up, down = getattr(points.pulses.up, what), getattr(points.pulses.down, what)
+    return np.where(counts > 0, up, np.where(counts < 0, down, np.nan))
 
 
 def segments(series: Series) -> list[slice]:
