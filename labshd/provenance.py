@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import inspect
 import os
 import platform
 import socket
@@ -10,6 +11,7 @@ import sys
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 _PACKAGES = ("labshd", "numpy", "scipy", "pandas", "numba", "pyvisa", "pyvisa-py", "pymeasure")
@@ -17,12 +19,18 @@ _PACKAGES = ("labshd", "numpy", "scipy", "pandas", "numba", "pyvisa", "pyvisa-py
 
 @dataclass(frozen=True)
 class What:
-    """What a run does: `kind` ("protocol", "import", "train"), its `name` and its `settings` (JSON-able)."""
+    """What a run does: `kind` ("protocol", "import", "train"), its `name` and its `settings` (JSON-able).
+
+    `source` is the text of a protocol that does not come with labshd, as `source_of` gives it; `campaign` says of which
+    campaign a run is, and its place there.
+    """
 
     kind: str
     name: str
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     seed: int | None = None
+    source: dict[str, str] | None = None
+    campaign: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,24 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed"
     return found
+
+
+def source_of(protocol: type) -> dict[str, str] | None:
+    """File and text of a protocol of the user's own; None of those that come with labshd, whose version tells it.
+
+    Of a class that was typed into a notebook it is the text of the class, where Python still has it.
+    """
+    if protocol.__module__.partition(".")[0] == "protocols":
+        return None
+    try:
+        path = Path(inspect.getfile(protocol))
+        return {"file": str(path.absolute()), "text": path.read_text(encoding="utf-8")}
+    except (OSError, TypeError, ValueError):  # typed in: no file, or one that is not there
+        pass
+    try:
+        return {"file": "", "text": inspect.getsource(protocol)}
+    except (OSError, TypeError):
+        return {"file": "", "text": ""}
 
 
 def process() -> dict[str, Any]:

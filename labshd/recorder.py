@@ -19,7 +19,7 @@ from instruments.errors import LabshdError, RunError
 from instruments.roles import every
 from instruments.units import text
 from labshd.progress import NoProgress, Progress
-from labshd.provenance import StationRecord, What, Where
+from labshd.provenance import StationRecord, What, Where, source_of
 from labshd.run_writer import RunWriter
 from labshd.runs import Run, open_run, runs_folder
 from labshd.signals import Interrupts, Terminated, interrupts
@@ -214,6 +214,12 @@ def run_of(error: BaseException) -> Run | None:
     return getattr(error, "run", None)
 
 
+def what_of(protocol: Protocol, campaign: dict[str, Any] | None = None) -> What:
+    """What a run keeps of its protocol: settings, seed, and the text of one that is the user's own."""
+    settings, seed = protocol.model_dump(mode="json"), getattr(protocol, "seed", None)
+    return What("protocol", protocol.name, settings, seed, source_of(type(protocol)), campaign)
+
+
 def record(
     protocol: Protocol,
     crosspoints: Crosspoints,
@@ -227,7 +233,7 @@ def record(
     Whatever ends it, outputs are off, what was taken is in the run and is analysed as far as it goes. Raises as
     `recording` does.
     """
-    what = What("protocol", protocol.name, protocol.model_dump(mode="json"), getattr(protocol, "seed", None))
+    what = what_of(protocol)
     total = protocol.planned_readings(crosspoints.shape)
     steps = protocol.run(crosspoints)
     try:

@@ -126,6 +126,8 @@ def _first_info(
         NAME_KEYS[what.kind]: what.name,
         "settings": what.settings,
         "seed": what.seed,
+        "source": what.source,
+        "campaign": what.campaign,
         "crosspoint": where.name,
         "shape": list(where.shape),
         "unit": where.unit,

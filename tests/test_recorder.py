@@ -350,3 +350,21 @@ def test_progress_tells_steps_pulses_and_the_estimate(tmp_path, monkeypatch):
     assert "up: 10 S" in lines.getvalue()
     record(UpRamp(), Ramp(), runs=tmp_path, progress=progress("[Pulses] up.", terminal))
     assert "[Pulses] up." in terminal.getvalue()
+
+
+def test_the_text_of_an_own_protocol_is_kept_and_never_run_by_a_report(tmp_path):
+    from labshd.report import write_report
+    from protocols import catalogue
+    from protocols.read_noise import ReadNoise
+
+    own = tmp_path / "mine.py"
+    own.write_text(
+        "from test_recorder import UpRamp\n\n"
+        "class Mine(UpRamp):\n    name = 'mine'\n    title = 'ä protocol of my own'\n",
+        encoding="utf-8",
+    )
+    run = record(catalogue.find(str(own))(), Ramp(), runs=tmp_path / "runs")
+    assert run.info["source"] == {"file": str(own), "text": own.read_text(encoding="utf-8")}
+    own.write_text("raise SystemExit('a report must not run this')", encoding="utf-8")
+    assert "ä protocol of my own" in write_report(open_run(run.folder)).read_text(encoding="utf-8")
+    assert record(ReadNoise(reads=10), Ramp(), runs=tmp_path / "runs").info["source"] is None

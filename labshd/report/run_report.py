@@ -162,6 +162,9 @@ def _settings(page: Page, run: Run) -> None:
     section.facts(_flat(_part(run, "settings")))
     if "seed" not in _part(run, "settings"):
         section.facts({"seed": run.info.get("seed")})
+    source = _part(run, "source")
+    if source.get("text"):
+        section.file(f"Protocol as it ran {source.get('file', '')}".strip(), str(source["text"]))
     page.section("Limits").facts(_flat(_part(run, "limits")))
     page.section("Instruments").facts(_flat(_part(run, "instruments")))
     station = _part(run, "station")
