@@ -17,12 +17,13 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit import kernels
-from sim_device.fit.estimate import Estimate, limits_of, scaled_inverse
+from sim_device.fit.estimate import Estimate, likelihood, limits_of, scaled_inverse
 from sim_device.fit.solver import maximise
 
 FARTHEST = 12  # nodes to either side
+TINY = 1e-4  # gain of ln L that ends a maximisation at a node: a hundredth of a standard error
 LONG = 20_000  # rows from which on the noise is known well enough by itself
-NEGLIGIBLE = 5.0  # nodes whose ln weight is lower by this end the sum
+NEGLIGIBLE = 4.0  # nodes whose ln weight is lower by this end the sum
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def averaged(estimate: Estimate) -> Estimate:
     if not estimate.free[at] or estimate.held[at] or len(estimate.trace) > LONG:
         return estimate
     spread = 1.0 / np.sqrt(max(estimate.information[at, at], 1e-3))
-    step = float(np.clip(0.75 * spread, 0.02, 0.8))
+    step = float(np.clip(spread, 0.02, 0.8))
     nodes = [node_at(estimate, estimate.theta, 0.0)]
     for sign in (+1, -1):
         last = nodes[0]
@@ -60,10 +61,10 @@ def node_at(estimate: Estimate, theta: FloatArray, move: float) -> Node:
     free[at] = False
     moved = theta.copy()
     moved[at] += move
-    score, information, outer = kernels.empty_results(s.total)
+    score, information, _ = kernels.empty_results(s.total)
     value, _, _ = maximise(
         s.kind, s.size, s.knots, moved, free, floor, ceiling, prior, estimate.trace.compiled, 25,
-        score, information, outer,
+        TINY, score, information,
     )  # fmt: skip
     others = np.flatnonzero(free & ~estimate.held)
     block = information[np.ix_(others, others)]
@@ -93,9 +94,5 @@ def _mixed(estimate: Estimate, nodes: list[Node]) -> Estimate:
         covariance[np.ix_(others, others)] += weight * scaled_inverse(node.information[np.ix_(others, others)])
     away = thetas - mean
     covariance += (away.T * weights) @ away
-    score, information, outer = kernels.empty_results(estimate.shape.total)
-    s = estimate.shape
-    value = kernels.log_likelihood(s.kind, s.size, s.knots, mean, estimate.trace.compiled, score, information, outer)
-    return replace(
-        estimate, theta=mean, log_likelihood=value, information=information, outer=outer, mixture=covariance, nodes=kept
-    )
+    value, _, information, _ = likelihood(estimate.trace, estimate.shape, mean)
+    return replace(estimate, theta=mean, log_likelihood=value, information=information, mixture=covariance, nodes=kept)

@@ -8,10 +8,12 @@ from scipy import stats
 from instruments.crosspoints import FloatArray
 from sim_device.fit import kernels
 from sim_device.fit.average import FARTHEST, NEGLIGIBLE, node_at
-from sim_device.fit.estimate import Estimate, Shape, maximum, scaled_inverse
+from sim_device.fit.estimate import Estimate, Shape, likelihood, maximum, scaled_inverse
 
 CLEAR, UNCLEAR = 1e-3, 0.05  # where both quick tests are below the one or above the other, they settle it
 DEGREES = 4  # Legendre terms of each step: two beyond a straight line
+CURVED = Shape(kernels.POLYNOMIAL, DEGREES)
+PLAIN = 0.2  # with σc² taken as known already no more unlikely than this: nothing is to be settled
 
 
 def trend(straight: Estimate) -> float:
@@ -26,6 +28,10 @@ def trend(straight: Estimate) -> float:
         return float(stats.chi2.sf(q, terms))
     at = 2 * straight.shape.size
     logs = np.array([log_weight for log_weight, _ in straight.nodes])
+    q, _, terms = _at(straight, straight.nodes[int(np.argmax(logs))][1])
+    plain = float(stats.chi2.sf(q, terms))
+    if plain > PLAIN:
+        return plain
     cycle = np.array([theta[at] for _, theta in straight.nodes])
     weights = np.exp(logs - np.max(logs))
     weights /= np.sum(weights)
@@ -63,8 +69,7 @@ def _over_cycle(straight: Estimate) -> float:
 
 def _by_fitting(straight: Estimate) -> float:
     """As `_over_cycle`, with ``Q = 2 (ln L curved − ln L straight)`` of curved steps fitted at each σc²."""
-    shape = Shape(kernels.POLYNOMIAL, DEGREES)
-    curved = maximum(straight.trace, shape, [_extended(straight.theta)])
+    curved = maximum(straight.trace, CURVED, [_extended(straight.theta)])
     at, at_curved = 2 * straight.shape.size, 2 * DEGREES
     terms = curved.numbers - straight.numbers
     logs: list[float] = []
@@ -112,8 +117,7 @@ def _at(straight: Estimate, old: FloatArray) -> tuple[float, float, int]:
     trace, total = straight.trace, 2 * DEGREES + kernels.EXTRA
     theta = np.zeros(total)
     theta[:2], theta[DEGREES : DEGREES + 2], theta[2 * DEGREES :] = old[:2], old[2:4], old[4:]
-    score, information, outer = kernels.empty_results(total)
-    kernels.log_likelihood(kernels.POLYNOMIAL, DEGREES, np.zeros(1), theta, trace.compiled, score, information, outer)
+    _, score, information, _ = likelihood(trace, CURVED, theta)
     extra = [i + d * DEGREES for d, way in enumerate((+1, -1)) if trace.has(way) for i in range(2, DEGREES)]
     kept = [int(i) for i in np.flatnonzero(straight.free & ~straight.held) if i != 4]
     base = [i + (DEGREES - 2) * (i > 1) + (DEGREES - 2) * (i > 3) for i in kept]

@@ -18,6 +18,8 @@ from sim_device.fit.trace import Trace
 Limits: TypeAlias = tuple[NDArray[np.bool_], FloatArray, FloatArray, FloatArray]
 NONE = -700.0  # ln of a variance that is absent
 EVALUATIONS = 120
+TINY = 1e-7  # gain of ln L that ends a maximisation: a ten-thousandth of a standard error is 5e-9
+SUSPECT = 2.0  # σc above which another start is tried: a wild walk can stand in for steps that were not found
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Shape:
         return 2 * self.size + EXTRA
 
 
-LINEAR = Shape(kernels.LINEAR, 2)
+LINEAR, STRAIGHT = Shape(kernels.LINEAR, 2), Shape(kernels.STRAIGHT, 2)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class Estimate:
     """θ at the maximum, with what is known there. `free`: estimated; `held`: of these, leaning on a limit.
 
     `mixture` (p, p) and `nodes` (ln weight and θ, σc ascending) are there once cycle-to-cycle noise was integrated out.
-    `information` (p, p) is the expected information, `outer` (p, p) the sum of outer products of single scores.
+    `information` (p, p) is the expected information.
     """
 
     trace: Trace
@@ -50,7 +52,6 @@ class Estimate:
     theta: FloatArray
     log_likelihood: float
     information: FloatArray
-    outer: FloatArray
     free: NDArray[np.bool_]
     held: NDArray[np.bool_]
     evaluations: int
@@ -71,7 +72,8 @@ class Estimate:
         full = np.zeros_like(self.information)
         inverse = scaled_inverse(self.information[np.ix_(chosen, chosen)])
         if robust:
-            inverse = inverse @ self.outer[np.ix_(chosen, chosen)] @ inverse
+            outer = likelihood(self.trace, self.shape, self.theta, outer=True)[3]
+            inverse = inverse @ outer[np.ix_(chosen, chosen)] @ inverse
         full[np.ix_(chosen, chosen)] = inverse
         return full
 
@@ -88,6 +90,16 @@ class Estimate:
         gradient, gradient_x = np.zeros(s.total), np.zeros(s.total)
         gradient[begin : begin + s.size], gradient_x[begin : begin + s.size] = value, slope
         return f, fx, gradient, gradient_x
+
+
+def likelihood(
+    trace: Trace, shape: Shape, theta: FloatArray, *, outer: bool = False
+) -> tuple[float, FloatArray, FloatArray, FloatArray]:
+    """(ln L, score, information, sum of outer products of single scores or an empty array) of a trace at `theta`."""
+    results = kernels.empty_results(shape.total, outer)
+    kind = kernels.LINEAR if outer and shape.kind == kernels.STRAIGHT else shape.kind
+    value = kernels.log_likelihood(kind, shape.size, shape.knots, theta, trace.compiled, *results)
+    return value, *results
 
 
 def scaled_inverse(matrix: FloatArray) -> FloatArray:
@@ -108,14 +120,16 @@ def maximum(
     free, floor, ceiling, prior = _limits(trace, shape, softly_bound=softly_bound, drift=drift)
     best: Estimate | None = None
     for theta in _most_likely(trace, shape, [_extended(start, free, floor, ceiling) for start in starts]):
-        score, information, outer = kernels.empty_results(shape.total)
+        score, information, _ = kernels.empty_results(shape.total)
         value, evaluations, converged = maximise(
             shape.kind, shape.size, shape.knots, theta, free, floor, ceiling, prior, trace.compiled, EVALUATIONS,
-            score, information, outer,
+            TINY, score, information,
         )  # fmt: skip
         if best is None or value > best.log_likelihood:
             held = free & ((theta <= floor) | (theta >= ceiling) | (np.diag(information) <= 0))
-            best = Estimate(trace, shape, theta, value, information, outer, free, held, evaluations, converged)
+            best = Estimate(trace, shape, theta, value, information, free, held, evaluations, converged)
+        if best.converged and best.theta[2 * shape.size] < 2 * np.log(SUSPECT):
+            break
     if best is None:
         raise ValueError("no start was given")
     return best
@@ -123,14 +137,19 @@ def maximum(
 
 def linear(trace: Trace, *, softly_bound: bool = False, drift: bool = False) -> Estimate:
     """Maximum for straight steps, from moments."""
-    return maximum(trace, LINEAR, linear_starts(trace), softly_bound=softly_bound, drift=drift)
+    shape = LINEAR if drift or repeats_states(trace) else STRAIGHT
+    return maximum(trace, shape, linear_starts(trace), softly_bound=softly_bound, drift=drift)
+
+
+def repeats_states(trace: Trace) -> bool:
+    """Whether write noise can be told from read noise: states were read more than once, in 8 places or more."""
+    return int(np.sum(trace.count > 1)) >= 8
 
 
 def _limits(trace: Trace, shape: Shape, *, softly_bound: bool, drift: bool) -> Limits:
     free = np.ones(shape.total, dtype=np.bool_)
     free[: shape.size], free[shape.size : 2 * shape.size] = trace.has(+1), trace.has(-1)
-    # Write noise can be told from read noise where states were read more than once, and only there.
-    free[-2], free[-1] = np.sum(trace.count > 1) >= 8, drift
+    free[-2], free[-1] = repeats_states(trace), drift
     floor, ceiling = np.full(shape.total, -np.inf), np.full(shape.total, np.inf)
     if softly_bound:
         floor[[1, 3]], ceiling[[1, 3]] = -1.0, -1e-6
@@ -159,10 +178,8 @@ def _extended(start: FloatArray, free: NDArray[np.bool_], floor: FloatArray, cei
 
 
 def _most_likely(trace: Trace, shape: Shape, thetas: list[FloatArray], keep: int = 2) -> list[FloatArray]:
-    results = kernels.empty_results(shape.total)
-
     def value(theta: FloatArray) -> float:
-        found = kernels.log_likelihood(shape.kind, shape.size, shape.knots, theta, trace.compiled, *results)
+        found = likelihood(trace, shape, theta)[0]
         return found if np.isfinite(found) else -np.inf
 
     return sorted(thetas, key=value, reverse=True)[:keep]

@@ -6,7 +6,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit import kernels
-from sim_device.fit.estimate import Estimate, Shape, maximum, scaled_inverse
+from sim_device.fit.estimate import Estimate, Shape, likelihood, maximum, scaled_inverse
 
 LARGEST = 6  # terms of a step
 FEW_PIECES = 10  # fewer than these say nothing of how pieces differ
@@ -40,12 +40,9 @@ def robust_covariance(estimate: Estimate) -> FloatArray:
 
 
 def _over_pieces(estimate: Estimate, pieces: list[slice]) -> FloatArray:
-    s = estimate.shape
     total = np.zeros_like(estimate.information)
     for rows in pieces:
-        score, information, outer = kernels.empty_results(s.total)
-        part = estimate.trace.part(rows).compiled
-        kernels.log_likelihood(s.kind, s.size, s.knots, estimate.theta, part, score, information, outer)
+        score = likelihood(estimate.trace.part(rows), estimate.shape, estimate.theta)[1]
         total += np.outer(score, score)
     total *= len(pieces) / (len(pieces) - 1)
     chosen = np.flatnonzero(estimate.free & ~estimate.held)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
 
-LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER = range(5)
+LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER, STRAIGHT = range(6)  # STRAIGHT: LINEAR without write noise, drift
 EXTRA = 4  # parameters after the steps: ln σc², ln σr², ln σw², drift
 # (mean, count, scatter, pulses, elapsed, starts) of `sim_device.fit.trace.Trace`
 Rows: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IntArray, FloatArray, NDArray[np.bool_]]
@@ -43,7 +43,7 @@ def step_of(
     kind: int, size: int, knots: FloatArray, theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray
 ) -> tuple[float, float, float]:
     """(f, f', f'') of the step with parameters ``theta[at : at + size]`` at `x`; ∂f/∂θ and ∂f'/∂θ into the arrays."""
-    if kind == LINEAR:
+    if kind in (LINEAR, STRAIGHT):
         value[0], value[1], slope[0], slope[1] = 1.0, x, 0.0, 1.0
         return theta[at] + theta[at + 1] * x, theta[at + 1], 0.0
     if kind == POLYNOMIAL:
@@ -180,6 +180,8 @@ def _read(
         mi, fi = dm[i] / big_f, 0.5 * df[i] / (big_f * big_f)
         for j in range(i + 1):
             info[i, j] += mi * dm[j] + fi * df[j]
+    for i in range(len(outer)):
+        for j in range(i + 1):
             outer[i, j] += term[i] * term[j]
     for i in range(size):
         d_gain = (dp[i] - gain * df[i]) / big_f
@@ -196,6 +198,62 @@ def _repeats(count: float, scatter: float, read: float, at: int, score: FloatArr
 
 
 @compiled
+def _log_likelihood_of_straight(theta: FloatArray, trace: Rows, score: FloatArray, info: FloatArray) -> float:
+    """The same for straight steps without write noise and drift: the bulk of all work, so without its generality."""
+    mean, count, scatter, pulses, _, starts = trace
+    dm, dp, mi, fi = np.zeros(6), np.zeros(6), np.zeros(6), np.zeros(6)
+    score[:], info[:, :] = 0.0, 0.0
+    cycle, read = math.exp(theta[4]), math.exp(theta[5])
+    log_l = m = p = 0.0
+    for k in range(len(mean)):
+        c = count[k]
+        if c > 1:
+            log_l += _repeats(c, scatter[k], read, 5, score, info)
+        if starts[k]:
+            m, p = mean[k], read / c
+            dm[:], dp[:] = 0.0, 0.0
+            dp[5] = p
+            continue
+        at = 0 if pulses[k] > 0 else 2
+        slope = theta[at + 1]
+        a, keep, cross = 1.0 + slope, (1.0 + slope) ** 2 + cycle * slope * slope, 2.0 * cycle * slope
+        for _ in range(abs(pulses[k])):
+            f = theta[at] + slope * m
+            for i in range(6):
+                dp[i] = keep * dp[i] + cross * f * dm[i]
+                dm[i] *= a
+            dp[at] += 2.0 * cycle * f
+            dp[at + 1] += 2.0 * (a + cycle * slope) * p + 2.0 * cycle * f * m
+            dm[at] += 1.0
+            dm[at + 1] += m
+            walk = cycle * (f * f + slope * slope * p)
+            dp[4] += walk
+            m, p = m + f, a * a * p + walk
+        if c == 0:
+            continue
+        noise = read / c
+        big_f = p + noise
+        one, v = 1.0 / big_f, mean[k] - m
+        gain, u = p * one, v * one
+        log_l -= 0.5 * (math.log(2.0 * math.pi * big_f) + v * u)
+        dp[5] += noise  # ∂F for the moment
+        root, excess = math.sqrt(one), 0.5 * (u * u - one)
+        for i in range(6):
+            score[i] += u * dm[i] + excess * dp[i]
+            mi[i], fi[i] = root * dm[i], math.sqrt(0.5) * one * dp[i]
+        for i in range(6):
+            for j in range(6):
+                info[i, j] += mi[i] * mi[j] + fi[i] * fi[j]
+        dp[5] -= noise
+        for i in range(6):
+            df = dp[i] + (noise if i == 5 else 0.0)
+            dm[i] += (dp[i] - gain * df) * u - gain * dm[i]
+            dp[i] += gain * (gain * df - 2.0 * dp[i])
+        m, p = m + gain * v, p - gain * p
+    return log_l
+
+
+@compiled
 def log_likelihood(
     kind: int,
     size: int,
@@ -206,12 +264,14 @@ def log_likelihood(
     info: FloatArray,
     outer: FloatArray,
 ) -> float:
-    """Log-likelihood of a trace; fills score (p,), information and outer product of scores (p, p), lower triangles."""
+    """Log-likelihood of a trace; fills score (p,), information (p, p) and outer product of scores (p, p, or empty)."""
+    if kind == STRAIGHT:
+        return _log_likelihood_of_straight(theta, trace, score, info)
     mean, count, scatter, pulses, elapsed, starts = trace
     total = len(theta)
     dm, dp, df, term = np.zeros(total), np.zeros(total), np.zeros(total), np.zeros(total)
     value, slope = np.zeros(size), np.zeros(size)
-    score[:], info[:], outer[:] = 0.0, 0.0, 0.0
+    score[:], info[:, :], outer[:, :] = 0.0, 0.0, 0.0
     cycle, read, write = math.exp(theta[2 * size]), math.exp(theta[2 * size + 1]), math.exp(theta[2 * size + 2])
     log_l = m = p = 0.0
     for k in range(len(mean)):
@@ -239,7 +299,9 @@ def log_likelihood(
         p -= p * p / big_f
     for i in range(total):
         for j in range(i):
-            info[j, i], outer[j, i] = info[i, j], outer[i, j]
+            info[j, i] = info[i, j]
+            if len(outer):
+                outer[j, i] = outer[i, j]
     return log_l
 
 
@@ -285,6 +347,6 @@ def smoothed(kind: int, size: int, knots: FloatArray, theta: FloatArray, trace: 
         out[4, k] += gain * (out[4, k + 1] - out[0, k + 1])
 
 
-def empty_results(total: int) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Arrays for `log_likelihood` to fill: score, information, outer product."""
-    return np.zeros(total), np.zeros((total, total)), np.zeros((total, total))
+def empty_results(total: int, outer: bool = False) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Arrays for `log_likelihood` to fill: score, information, outer product of scores where asked for."""
+    return np.zeros(total), np.zeros((total, total)), np.zeros((total, total) if outer else (0, 0))

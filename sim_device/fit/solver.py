@@ -2,8 +2,7 @@
 
 Step: ``(I + λ diag I) Δθ = ∂lnL/∂θ`` over the free parameters; λ shrinks when ln L grows and rises when it does not
 (Levenberg-Marquardt). Log-variances have a floor and a ceiling; one that leans on its limit is held there. Converged
-when the gain that a full step promises, ``½ Δθᵀ ∂lnL``, is below 1e-7 (a ten-thousandth of a standard error is
-5e-9).
+when the gain that a full step promises, ``½ Δθᵀ ∂lnL``, is tiny.
 
 `prior` gives log-variances a weak prior: a standard deviation σ is half-Cauchy around 0, density ∝ 1/(1 + σ²/w). An
 estimate that the data cannot tell from 0 stays about one standard error above it, so that the uncertainty of everything
@@ -20,8 +19,6 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit.kernels import Rows, compiled, log_likelihood
-
-TINY_GAIN = 1e-7
 
 
 @compiled
@@ -137,20 +134,22 @@ def maximise(
     prior: FloatArray,
     trace: Rows,
     most: int,
+    tiny: float,
     score: FloatArray,
     info: FloatArray,
-    outer: FloatArray,
 ) -> tuple[float, int, bool]:
     """Maximise ``ln L + ln π`` from `theta`, in place, in at most `most` evaluations.
 
-    Gives (ln L + ln π, evaluations, converged); score, information and outer product are left as at the maximum.
+    Stops when a full step promises to gain less than `tiny`. Gives (ln L + ln π, evaluations, converged); score and
+    information are left as at the maximum.
     """
     total = len(theta)
+    no_outer = np.empty((0, 0))
     trial, move = np.empty(total), np.zeros(total)
-    new_score, new_info, new_outer = np.empty(total), np.empty((total, total)), np.empty((total, total))
-    best = log_likelihood(kind, size, knots, theta, trace, score, info, outer)
+    new_score, new_info = np.empty(total), np.empty((total, total))
+    best = log_likelihood(kind, size, knots, theta, trace, score, info, no_outer)
     best += _add_prior(theta, prior, score, info)
-    damping = 1e-3
+    damping = 1e-3 if tiny < 1e-6 else 1e-8  # a rough answer is asked for from close by
     for evaluation in range(1, most):
         gain = _direction(theta, score, info, free, floor, ceiling, damping, move)
         if gain < 0.0:
@@ -158,18 +157,18 @@ def maximise(
             if damping > 1e9:
                 return best, evaluation, False
             continue
-        if gain < TINY_GAIN and damping < 1.0:
+        if gain < tiny and damping < 1.0:
             return best, evaluation, True
         for i in range(total):
             # A log-variance moves by at most 2 at once: the quadratic picture does not reach further.
             longest = 2.0 if floor[i] > -1e300 else 1e300
             trial[i] = theta[i] + max(-longest, min(longest, move[i]))
             trial[i] = max(floor[i], min(ceiling[i], trial[i]))
-        value = log_likelihood(kind, size, knots, trial, trace, new_score, new_info, new_outer)
+        value = log_likelihood(kind, size, knots, trial, trace, new_score, new_info, no_outer)
         value += _add_prior(trial, prior, new_score, new_info)
         if value > best or (value == best and gain < 1e-3):
             best, damping = value, max(1e-12, damping * 0.1)
-            theta[:], score[:], info[:, :], outer[:, :] = trial, new_score, new_info, new_outer
+            theta[:], score[:], info[:, :] = trial, new_score, new_info
         else:
             damping = max(1e-6, damping * 10.0)
             if damping > 1e9:
