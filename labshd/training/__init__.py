@@ -7,22 +7,27 @@ In a notebook::
     result(training)["final"]
 """
 
+from labshd.training.assembly import ALGORITHMS, network, one_weight, simulated_arrays
 from labshd.training.calibration import Calibration
 from labshd.training.figures import figures
-from labshd.training.loop import Block, Settings, Training, one_weight
+from labshd.training.loop import Block, Settings, Training
 from labshd.training.outcome import result
 from labshd.training.pulse_train import Pulsing
-from labshd.training.tasks import OneParameter, Task
+from labshd.training.tasks import LinearRegression, OneParameter, Task
 
 __all__ = [
+    "ALGORITHMS",
     "Block",
     "Calibration",
+    "LinearRegression",
     "OneParameter",
     "Pulsing",
     "Settings",
     "Task",
     "Training",
     "figures",
+    "network",
     "one_weight",
     "result",
+    "simulated_arrays",
 ]

@@ -1,10 +1,10 @@
-"""Training algorithms on tiles: plain SGD and Stochastic Hamiltonian Descent."""
+"""Training algorithms on tiles: what they share, plain SGD, and Stochastic Hamiltonian Descent."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Algorithm(ABC):
     name: ClassVar[str]
     formula: ClassVar[str]
     source: ClassVar[str]
+    factor: float = 1.0  # of the learning rates, set by the schedule before every sample
 
     @property
     @abstractmethod
@@ -42,12 +43,23 @@ class Algorithm(ABC):
         """``z = Wᵀ d``."""
         return self.core.backward(d)
 
+    def state(self) -> dict[str, Any]:
+        """What the algorithm itself remembers from sample to sample, beside the conductances: numbers and arrays."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a `state`."""
+        for name, value in state.items():
+            setattr(self, name, value)
+
 
 @dataclass
 class SGD(Algorithm):
     """``W ← W − η d xᵀ``, on the devices themselves.
 
-    On an asymmetric device this minimises a wrong energy: one weight settles at w0/(1 + κS/k).
+    On an asymmetric device this minimises a wrong energy: one weight settles at w0/(1 + κS/k), κ taken from its
+    reference. Zero-shifted SGD is this algorithm with the symmetry point of every device as its reference
+    (`labshd.training.zero_shift`).
     """
 
     name: ClassVar[str] = "sgd"
@@ -59,7 +71,7 @@ class SGD(Algorithm):
 
     def __post_init__(self) -> None:
         """Refuse rates that are none."""
-        _positive(rate=self.rate)
+        positive(rate=self.rate)
 
     @property
     def tiles(self) -> tuple[Tile, ...]:
@@ -68,11 +80,74 @@ class SGD(Algorithm):
 
     def update(self, d: FloatArray, x: FloatArray) -> None:
         """``W ← W − η d xᵀ``."""
-        self.weight.update(-d, x, self.rate)
+        self.weight.update(-d, x, self.rate * self.factor)
 
 
 @dataclass
-class SHD(Algorithm):
+class Transferring(Algorithm):
+    """Two tiles: A takes in the gradient, and every `every` updates something of A is passed on to C.
+
+    `directions` are the vectors u that A is read with, one after the other, as rows of an orthogonal matrix; one-hot
+    unless given.
+    """
+
+    auxiliary: Tile
+    core_tile: Tile
+    rate: float = 0.01
+    transfer_rate: float = 0.01
+    every: int = 5
+    directions: FloatArray | None = None
+    updates: int = field(default=0, init=False)
+    transfers: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Refuse rates that are none, arrays that do not fit, directions that leave something of A unread."""
+        positive(rate=self.rate, transfer_rate=self.transfer_rate, every=self.every)
+        if self.auxiliary.shape != self.core_tile.shape:
+            raise InputError(
+                f"auxiliary crosspoints {self.auxiliary.shape} and core crosspoints {self.core_tile.shape} must be of "
+                "one shape"
+            )
+        inputs = self.auxiliary.shape[1]
+        if self.directions is not None:
+            given = np.asarray(self.directions, dtype=np.float64)
+            if given.shape != (inputs, inputs) or not np.allclose(given @ given.T, np.eye(inputs), atol=1e-9):
+                raise InputError(f"directions must be the rows of an orthogonal matrix of {inputs} x {inputs}")
+
+    @property
+    def tiles(self) -> tuple[Tile, ...]:
+        """Auxiliary A, core C."""
+        return (self.auxiliary, self.core_tile)
+
+    @abstractmethod
+    def transfer(self, u: FloatArray) -> None:
+        """Pass on what A holds in the direction u."""
+
+    def update(self, d: FloatArray, x: FloatArray) -> None:
+        """``A ← A − η_A d xᵀ``, and every τ updates a transfer."""
+        self.auxiliary.update(-d, x, self.rate * self.factor)
+        self.updates += 1
+        if self.updates % self.every == 0:
+            u = self.direction(self.transfers)
+            self.transfers += 1
+            self.transfer(u)
+
+    def direction(self, number: int) -> FloatArray:
+        """U of transfer `number`: the directions take turns."""
+        inputs = self.auxiliary.shape[1]
+        if self.directions is not None:
+            return np.asarray(self.directions[number % inputs], dtype=np.float64)
+        u = np.zeros(inputs)
+        u[number % inputs] = 1.0
+        return u
+
+    def state(self) -> dict[str, Any]:
+        """How many updates and transfers were made."""
+        return {"updates": self.updates, "transfers": self.transfers}
+
+
+@dataclass
+class SHD(Transferring):
     """``A ← A − η_A d xᵀ``; every τ updates ``v = A u``, ``C ← C + η_C v uᵀ``; u = e_0, e_1, ... cyclic.
 
     I, II: forward and backward on C. III: the update goes to A. IV: A is read with u. V: C is updated with what was
@@ -84,45 +159,37 @@ class SHD(Algorithm):
 
     name: ClassVar[str] = "shd"
     formula: ClassVar[str] = "A ← A − η_A d xᵀ; every τ: C ← C + η_C (A u) uᵀ"
-    source: ClassVar[str] = "Onen et al., Front. Neurosci. 16, 891624 (2022); Gokmen & Haensch, ibid. 14, 103 (2020)"
+    source: ClassVar[str] = "Onen et al. (2022), arXiv 2201.13377; Gokmen & Haensch, Front. Neurosci. 14, 103 (2020)"
 
-    auxiliary: Tile
-    core_tile: Tile
-    rate: float = 0.01
-    transfer_rate: float = 0.01
-    every: int = 5
-    updates: int = 0
-    transfers: int = 0
-
-    def __post_init__(self) -> None:
-        """Refuse rates that are none and arrays that do not fit."""
-        _positive(rate=self.rate, transfer_rate=self.transfer_rate, every=self.every)
-        if self.auxiliary.shape != self.core_tile.shape:
-            raise InputError(
-                f"auxiliary crosspoints {self.auxiliary.shape} and core crosspoints {self.core_tile.shape} must be of "
-                "one shape"
-            )
-
-    @property
-    def tiles(self) -> tuple[Tile, ...]:
-        """Auxiliary A, core C."""
-        return (self.auxiliary, self.core_tile)
-
-    def update(self, d: FloatArray, x: FloatArray) -> None:
-        """Step III, and every τ updates IV and V."""
-        self.auxiliary.update(-d, x, self.rate)
-        self.updates += 1
-        if self.updates % self.every == 0:
-            self._transfer()
-
-    def _transfer(self) -> None:
-        u = np.zeros(self.auxiliary.shape[1])
-        u[self.transfers % len(u)] = 1.0
-        self.transfers += 1
-        self.core_tile.update(self.auxiliary.forward(u), u, self.transfer_rate)
+    def transfer(self, u: FloatArray) -> None:
+        """Steps IV and V."""
+        self.core_tile.update(self.auxiliary.forward(u), u, self.transfer_rate * self.factor)
 
 
-def _positive(**given: float) -> None:
+@dataclass
+class ResidualLearning(SHD):
+    """SHD that computes with ``W = C + γ A``: what C still lacks is made up for by A while it is learnt.
+
+    With γ = 0 this is SHD (Tiki-Taka).
+    """
+
+    name: ClassVar[str] = "residual"
+    formula: ClassVar[str] = "W = C + γ A; A ← A − η_A d xᵀ; every τ: C ← C + η_C (A u) uᵀ"
+    source: ClassVar[str] = "Wu et al. (2025), arXiv 2502.06309"
+
+    gamma: float = 0.1
+
+    def forward(self, x: FloatArray) -> FloatArray:
+        """``y = (C + γ A) x``."""
+        return self.core.forward(x) + self.gamma * self.auxiliary.forward(x)
+
+    def backward(self, d: FloatArray) -> FloatArray:
+        """``z = (C + γ A)ᵀ d``."""
+        return self.core.backward(d) + self.gamma * self.auxiliary.backward(d)
+
+
+def positive(**given: float) -> None:
+    """`InputError` unless every learning rate or interval is finite and above 0."""
     wrong = [f"{key} = {value:g}" for key, value in given.items() if not (np.isfinite(value) and value > 0)]
     if wrong:
         raise InputError(f"learning rates and intervals must be finite and above 0: {', '.join(wrong)}")

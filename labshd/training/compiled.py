@@ -115,13 +115,13 @@ def _read(tile, reading, conductance, weights):
 
 
 @njit(**compiled)
-def steps(x, target, stiffness, rate, transfer_rate, every, numbers, auxiliary, core, kept):
+def steps(x, target, stiffness, rate, transfer_rate, every, factors, numbers, auxiliary, core, kept):
     """Train on the samples `x` (n, inputs), `target` (n, outputs): ``d = stiffness (W x − target)``.
 
     A tile is (reference, scale, step, longest, management, fit_length, row key, column key, devices, read noise).
     `numbers` = [updates of the layer, transfers, updates of A, of C, readings of A, of C, cut updates of A, of C] go on
-    from where they are. `every` = 0 is SGD on the core, else SHD. `kept` = (C, pulses of C after it, A, pulses of A
-    before it and before the transfer), each (n, rows, columns), is filled.
+    from where they are. `factors` are those of the rates. `every` = 0 is SGD on the core, else SHD. `kept` = (C, pulses
+    of C after it, A, pulses of A before it and before the transfer), each (n, rows, columns), is filled.
     """
     core_read, core_counts, auxiliary_read, auxiliary_counts = kept
     outputs, inputs = core_read.shape[1], core_read.shape[2]
@@ -135,10 +135,10 @@ def steps(x, target, stiffness, rate, transfer_rate, every, numbers, auxiliary, 
             y[i] = -(stiffness * (y[i] - target[n, i]))
         numbers[0] += 1
         if every == 0:
-            numbers[7] += _update(core, numbers[3], y, x[n], rate, core_counts[n], scratch)
+            numbers[7] += _update(core, numbers[3], y, x[n], rate * factors[n], core_counts[n], scratch)
             numbers[3] += 1
             continue
-        numbers[6] += _update(auxiliary, numbers[2], y, x[n], rate, auxiliary_counts[n], scratch)
+        numbers[6] += _update(auxiliary, numbers[2], y, x[n], rate * factors[n], auxiliary_counts[n], scratch)
         numbers[2] += 1
         if numbers[0] % every == 0:
             u[:] = 0.0
@@ -147,5 +147,5 @@ def steps(x, target, stiffness, rate, transfer_rate, every, numbers, auxiliary, 
             _read(auxiliary, numbers[4], auxiliary_read[n], weights)
             numbers[4] += 1
             multiplied(weights, u, v)
-            numbers[7] += _update(core, numbers[3], v, u, transfer_rate, core_counts[n], scratch)
+            numbers[7] += _update(core, numbers[3], v, u, transfer_rate * factors[n], core_counts[n], scratch)
             numbers[3] += 1

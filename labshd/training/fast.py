@@ -21,6 +21,8 @@ def loops_of(task: Task, layers: Sequence[Algorithm]) -> list[Loop] | None:
     """The simulated devices of each tile, where the compiled loop knows task, algorithm and tiles; else None."""
     if not isinstance(task, LinearTask) or len(layers) != 1 or type(layers[0]) not in (SGD, SHD):
         return None
+    if isinstance(layers[0], SHD) and layers[0].directions is not None:
+        return None
     loops: list[Loop] = []
     for tile in layers[0].tiles:
         plain = type(tile.main) is SimCrosspoints and isinstance(tile.reference, np.ndarray)
@@ -32,11 +34,15 @@ def loops_of(task: Task, layers: Sequence[Algorithm]) -> list[Loop] | None:
 
 
 def advance(
-    task: LinearTask, layer: SGD | SHD, loops: list[Loop], rng: np.random.Generator, number: int
+    task: LinearTask, layer: SGD | SHD, loops: list[Loop], rng: np.random.Generator, factors: FloatArray
 ) -> dict[str, FloatArray]:
-    """Train `number` steps; tiles, layer and crosspoints end as if it had been step by step. Gives the columns."""
+    """Train a step for each of the `factors` of the schedule; all ends as if it had been step by step.
+
+    Gives the columns of the steps.
+    """
     from labshd.training import compiled
 
+    number = len(factors)
     x, target = task.samples(rng, number)
     tiles = layer.tiles
     shape = (number, *layer.core.shape)
@@ -48,8 +54,9 @@ def advance(
         loops[0].array.readings, loops[-1].array.readings, 0, 0,
     ])  # fmt: skip
     compiled.steps(
-        x, target, task.stiffness, layer.rate, layer.transfer_rate if shd else 0.0, layer.every if shd else 0, numbers,
-        _packed(tiles[0], loops[0]), _packed(tiles[-1], loops[-1]), (core_read, core_counts, aux_read, aux_counts),
+        x, target, task.stiffness, layer.rate, layer.transfer_rate if shd else 0.0, layer.every if shd else 0, factors,
+        numbers, _packed(tiles[0], loops[0]), _packed(tiles[-1], loops[-1]),
+        (core_read, core_counts, aux_read, aux_counts),
     )  # fmt: skip
     losses = task.losses(_weights(tiles[-1], core_read))
     columns: dict[str, FloatArray] = {"loss": losses}

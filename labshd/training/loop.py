@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 import numpy as np
 
-from instruments.crosspoints import Crosspoints, FloatArray
+from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 from labshd.training.algorithms import SGD, SHD, Algorithm
 from labshd.training.calibration import Calibration
 from labshd.training.fast import advance, loops_of
 from labshd.training.pulse_train import Pulsing
 from labshd.training.statistics import mean_of_series
-from labshd.training.tasks import LinearTask, OneParameter, Task
+from labshd.training.tasks import LinearTask, Task
 from labshd.training.tile import Tile
 from protocols.protocol import Points
 from sim_device.device_array import Loop
@@ -25,11 +25,12 @@ from sim_device.device_array import Loop
 class Settings:
     """How to train: steps, rates, pulses, seed.
 
-    `rate` is η (η_A of SHD), `transfer_rate` η_C, `every` τ, in weights (1 is half the range of the device). `block`
-    steps are handed out at a time (unless given, 1, or 500 where the compiled loop serves simulated crosspoints).
-    `common_reference` refers core weights to the reference of the auxiliary array (the 3-array form), else to their
-    own. Training stops before `steps` are done when it has diverged, or, where `tolerance` is given (in weights), when
-    the mean of the last half of the weight is known that well and has stopped moving.
+    `rate` is η (η_A of SHD), `transfer_rate` η_C, `every` τ, in weights (1 is half the range of the device); `decay` n
+    divides the rates by 1 + step/n. `block` steps are handed out at a time (unless given, 1, or 500 where the compiled
+    loop serves simulated crosspoints). `common_reference` refers core weights to the reference of the auxiliary array
+    (the 3-array form), else to their own. Training stops before `steps` are done when it has diverged, or, where
+    `tolerance` is given (in weights), when the mean of the last half of the weight is known that well and has stopped
+    moving.
     """
 
     steps: int = 6000
@@ -39,13 +40,14 @@ class Settings:
     seed: int = 0
     block: int | None = None
     tolerance: float | None = None
+    decay: int | None = None
     common_reference: bool = True
     pulsing: Pulsing = field(default_factory=Pulsing)
 
     def __post_init__(self) -> None:
         """Refuse what is no number of steps."""
-        if self.steps < 1 or (self.block is not None and self.block < 1):
-            raise InputError(f"{self.steps} steps in blocks of {self.block} are none; give 1 or more")
+        if self.steps < 1 or min(self.block or 1, self.decay or 1) < 1:
+            raise InputError(f"steps = {self.steps}, block = {self.block}, decay = {self.decay}: give 1 or more")
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,11 @@ class Training:
         return [tile for layer in self.layers for tile in layer.tiles]
 
     @property
+    def interrupted(self) -> bool:
+        """Whether it has not come to an end of its own (yet)."""
+        return not self.why_stopped
+
+    @property
     def pulses(self) -> int:
         """Pulses so far, of either sign, on all crosspoints."""
         return sum(tile.pulses for tile in self.tiles)
@@ -115,9 +122,22 @@ class Training:
             self.why_stopped = self._reason()
         return self.why_stopped
 
+    def position(self) -> dict[str, Any]:
+        """Where the loop itself is: steps done and the state of its random numbers; JSON-able."""
+        state: Any = self._rng.bit_generator.state
+        return {"steps": self._steps, "random": _listed(state)}
+
+    def go_on_from(self, position: dict[str, Any], history: dict[str, FloatArray]) -> None:
+        """Take up a `position` with the columns of all steps before it."""
+        self._steps = int(position["steps"])
+        bits: Any = self._rng.bit_generator
+        bits.state = position["random"]
+        self._blocks = [history] if history else []
+        self.why_stopped, self.diverged = "", False
+
     def _compiled(self, number: int, loops: list[Loop]) -> Block:
         task, layer = cast("LinearTask", self.task), cast("SGD | SHD", self.layers[0])
-        columns = advance(task, layer, loops, self._rng, number)
+        columns = advance(task, layer, loops, self._rng, self._factors(number))
         columns = {"step": np.arange(self._steps + 1.0, self._steps + number + 1.0)} | columns
         self._steps += number
         return self._block(columns)
@@ -135,7 +155,14 @@ class Training:
             pass
         return self
 
+    def _factors(self, number: int) -> FloatArray:
+        """``1/(1 + step/decay)`` of the next steps."""
+        done = self._steps + np.arange(number)
+        return np.ones(number) if self.settings.decay is None else 1.0 / (1.0 + done / self.settings.decay)
+
     def _step(self) -> dict[str, float]:
+        for layer in self.layers:
+            layer.factor = float(self._factors(1)[0])
         loss = self.task.step(self.layers, self._rng)
         self._steps += 1
         row = {"step": float(self._steps), "loss": loss}
@@ -164,7 +191,7 @@ class Training:
 
     def _settled(self, tolerance: float) -> bool:
         """Whether the last half stands still: known to `tolerance`, its two halves alike, and long enough to tell."""
-        name = f"{self.layers[0].core.name}_weight"
+        name = f"{self.layers[0].core.name}_weight"  # a column of trainings of one weight only
         if self._steps < 300 or name not in self._blocks[0]:
             return False
         tail = self._recent(name, self._steps // 2)
@@ -181,50 +208,8 @@ class Training:
         return np.concatenate(parts[::-1])[-steps:]
 
 
-def one_weight(
-    task: OneParameter,
-    algorithm: str,
-    core: Crosspoints,
-    calibration: Calibration,
-    *,
-    auxiliary: Crosspoints | None = None,
-    auxiliary_calibration: Calibration | None = None,
-    settings: Settings | None = None,
-) -> Training:
-    """Training of one weight by "sgd" (on `core`) or "shd" (with an `auxiliary` crosspoint beside it).
-
-    Both are blocks of shape (1, 1). `calibration` is that of the core, and of the auxiliary unless that has its own.
-
-    Raises
-    ------
-    InputError
-        Unknown algorithm, no auxiliary crosspoint for SHD, a target or a reference out of reach.
-    """
-    settings = settings or Settings()
-    pulsing, seed = settings.pulsing, settings.seed
-    for block in (core, auxiliary):
-        if block is not None and block.shape != (1, 1):
-            raise InputError(f"{block.name} has the shape {block.shape}; one weight takes single crosspoints")
-    if algorithm == "sgd":
-        task.check_reach(calibration.reach)
-        layer: Algorithm = SGD(Tile.of("core", core, calibration, 2 * seed + 1, pulsing), settings.rate)
-        return Training(task, [layer], settings, calibration)
-    if algorithm != "shd":
-        raise InputError(f"{algorithm!r} is not an algorithm for one weight; these are: sgd, shd")
-    if auxiliary is None:
-        raise InputError("shd takes two crosspoints, auxiliary (A) and core (C); name a second one")
-    own = auxiliary_calibration or calibration
-    common = replace_reference(calibration, own) if settings.common_reference else calibration
-    task.check_reach(common.reach)
-    a = Tile.of("auxiliary", auxiliary, own, 2 * seed, pulsing)
-    c = Tile.of("core", core, common, 2 * seed + 1, pulsing)
-    layer = SHD(a, c, settings.rate, settings.transfer_rate, settings.every)
-    return Training(task, [layer], settings, common)
-
-
-def replace_reference(core: Calibration, auxiliary: Calibration) -> Calibration:
-    """The calibration of core crosspoints referred to the reference of the auxiliary ones (3-array form).
-
-    `InputError` where that reference lies outside of what the core reaches.
-    """
-    return replace(core, reference=auxiliary.reference, reference_std=auxiliary.reference_std)
+def _listed(state: Any) -> Any:
+    """The state of a bit generator with lists for arrays, which it takes back."""
+    if isinstance(state, dict):
+        return {key: _listed(value) for key, value in cast("dict[str, Any]", state).items()}
+    return state.tolist() if isinstance(state, np.ndarray) else state

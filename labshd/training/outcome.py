@@ -1,11 +1,11 @@
-"""What a training of one weight came to: where it settled, with its error, beside what theory predicts."""
+"""What a training came to: of one weight, where it settled, with its error, beside what theory predicts."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
-from labshd.training.algorithms import SHD
+from labshd.training.algorithms import SGD, SHD
 from labshd.training.calibration import Calibration
 from labshd.training.loop import Training
 from labshd.training.statistics import mean_of_series
@@ -13,16 +13,39 @@ from labshd.training.tasks import OneParameter
 
 
 def result(training: Training, auxiliary: Calibration | None = None) -> dict[str, Any]:
-    """Numbers of a training of one weight, whole or interrupted; JSON-able, None where there is no number.
+    """Numbers of a training, whole or interrupted; JSON-able, None where there is no number.
 
-    "final" is the mean of the core weight over the last half of the steps with its standard error "final_std",
-    "error" = final − target, in weights; "error_relative_to_range" is that over the range of the device (2 in
-    weights). "prediction" is where the algorithm should settle: w0/(1 + κS/k) for SGD, w0 for SHD.
+    Of any task: "loss", the mean over the last tenth of the steps, and what the task says of the weights by fresh
+    readings. Of one weight: "final" is the mean of the core weight over the last half of the steps with its standard
+    error "final_std", "error" = final − target, in weights; "error_relative_to_range" is that over the range of the
+    device (2 in weights). "prediction" is where the algorithm should settle: w0/(1 + κS/k) for SGD, w0 for the others.
     """
-    task, layer = training.task, training.layers[0]
-    if not isinstance(task, OneParameter):
-        raise TypeError(f"the outcome of {task.name} is not that of one weight")
+    task = training.task
+    return _common(training) | (_of_one_weight(training, task, auxiliary) if isinstance(task, OneParameter) else {})
+
+
+def _common(training: Training) -> dict[str, Any]:
     history = training.history
+    steps = len(history.get("step", ()))
+    tail = mean_of_series(history["loss"][-max(1, steps // 10) :]) if steps else None
+    measured = training.task.evaluate(training.layers) if steps and not training.interrupted else {}
+    return {
+        "task": training.task.name,
+        "algorithm": training.layers[0].name,
+        "steps": steps,
+        "loss": _number(tail.mean if tail else math.nan),
+        "loss_std": _number(tail.std if tail else math.nan),
+        **measured,
+        "pulses": training.pulses,
+        "pulses_by_array": {tile.name: tile.pulses for tile in training.tiles},
+        "updates_cut_by_bit_length": sum(tile.clipped for tile in training.tiles),
+        "diverged": training.diverged,
+        "why_stopped": training.why_stopped,
+    }
+
+
+def _of_one_weight(training: Training, task: OneParameter, auxiliary: Calibration | None) -> dict[str, Any]:
+    history, layer = training.history, training.layers[0]
     steps = len(history.get("step", ()))
     name = f"{layer.core.name}_weight"
     tail = mean_of_series(history[name][-max(1, steps // 2) :]) if steps else None
@@ -31,8 +54,6 @@ def result(training: Training, auxiliary: Calibration | None = None) -> dict[str
     predicted = prediction(training, kappa)
     error = final - task.target
     return {
-        "task": task.name,
-        "algorithm": layer.name,
         "target": task.target,
         "final": _number(final),
         "final_std": _number(std),
@@ -41,20 +62,14 @@ def result(training: Training, auxiliary: Calibration | None = None) -> dict[str
         "error_relative_to_range": _number(error / 2),
         "prediction": predicted,
         "deviation_from_prediction": _number(final - predicted["final"]) if "final" in predicted else None,
-        "steps": steps,
-        "pulses": training.pulses,
-        "pulses_by_array": {tile.name: tile.pulses for tile in training.tiles},
-        "updates_cut_by_bit_length": sum(tile.clipped for tile in training.tiles),
         "final_conductance": _conductance(training, final),
-        "diverged": training.diverged,
-        "why_stopped": training.why_stopped,
     }
 
 
 def prediction(training: Training, kappa: float | None) -> dict[str, float]:
     """What theory says of this training; κ in weights, as `Calibration.weight_kappa`. Empty where κ is not known.
 
-    SGD: "final" = w0/(1 + κS/k). SHD: "final" = w0; "period" = 2π √(τ/(η_A η_C k)) [steps]; "damping" = η_A κ S [per
+    SGD: "final" = w0/(1 + κS/k); all others: "final" = w0. SHD: "period" = 2π √(τ/(η_A η_C k)) [steps]; "damping" = η_A κ S [per
     step] of A, S = σ √(2/π) at the target; "bias_per_reference_error" = −κ S/k: what a reference that is off by r
     adds to C, to first order in r.
     """
@@ -62,8 +77,10 @@ def prediction(training: Training, kappa: float | None) -> dict[str, float]:
     if kappa is None or not isinstance(task, OneParameter):
         return {}
     at_target = task.mean_gradient(task.target)
-    if not isinstance(layer, SHD):
+    if isinstance(layer, SGD):
         return {"final": task.sgd_settles_at(kappa)}
+    if not isinstance(layer, SHD):
+        return {"final": task.target}
     frequency = math.sqrt(layer.rate * layer.transfer_rate * task.stiffness / layer.every)
     return {
         "final": task.target,

@@ -30,6 +30,10 @@ class Task(ABC):
     def step(self, layers: Sequence[Algorithm], rng: np.random.Generator) -> float:
         """Train on one sample: forward, backward, update of every layer; gives the loss before the update."""
 
+    def evaluate(self, layers: Sequence[Algorithm]) -> dict[str, float]:
+        """How good the weights are now, by fresh readings: numbers by name."""
+        return {}
+
     @abstractmethod
     def hopeless_loss(self, reach: tuple[float, float]) -> float:
         """A mean loss that weights within `reach` cannot have: beyond it training has diverged."""
@@ -53,9 +57,9 @@ class LinearTask(Task):
         x, target = (drawn[0] for drawn in self.samples(rng, 1))
         layer = layers[0]
         d = self.stiffness * (layer.forward(x) - target)
-        loss = float(self.losses(layer.core.last[np.newaxis])[0])
+        weights = layer.core.last if layer.core.keeps else layer.core.weights()
         layer.update(d, x)
-        return loss
+        return float(self.losses(weights[np.newaxis])[0])
 
 
 @dataclass(frozen=True)
@@ -128,3 +132,49 @@ class OneParameter(LinearTask):
             force = self.stiffness * (middle - self.target) + kappa * self.mean_gradient(middle) * middle
             low, high = (low, middle) if force > 0 else (middle, high)
         return (low + high) / 2
+
+
+@dataclass(frozen=True)
+class LinearRegression(LinearTask):
+    """``y = W x + σ ξ`` with x of independent standard normal numbers: `parameters` weights, one output.
+
+    `targets` are the true weights, as many as inputs; `noise` σ of the observed outputs.
+    """
+
+    name: ClassVar[str] = "linear-regression"
+    description: ClassVar[str] = "a row of weights that shall tell a number from noisy samples of it"
+
+    targets: tuple[float, ...] = (0.5, -0.3, 0.2, -0.1)
+    noise: float = 0.3
+    stiffness: ClassVar[float] = 1.0  # pyright: ignore[reportIncompatibleVariableOverride] - the same of all
+
+    def __post_init__(self) -> None:
+        """Refuse a task without weights."""
+        if not self.targets or not np.all(np.isfinite(self.targets)) or not self.noise >= 0:
+            raise InputError(f"a regression needs finite targets and noise >= 0, not {self}")
+
+    @property
+    def shapes(self) -> tuple[tuple[int, int], ...]:
+        """One output."""
+        return ((1, len(self.targets)),)
+
+    def samples(self, rng: np.random.Generator, number: int) -> tuple[FloatArray, FloatArray]:
+        """Inputs, and ``W0 x + σ ξ``."""
+        drawn = rng.standard_normal((number, len(self.targets) + 1))
+        x = np.ascontiguousarray(drawn[:, :-1])
+        truth = np.sum(x * np.array(self.targets), axis=1, keepdims=True)
+        return x, truth + self.noise * drawn[:, -1:]
+
+    def losses(self, weights: FloatArray) -> FloatArray:
+        """``½ |W − W0|²``: the mean loss above that of the true weights."""
+        return 0.5 * ((weights[:, 0, :] - np.array(self.targets)) ** 2).sum(axis=1)
+
+    def evaluate(self, layers: Sequence[Algorithm]) -> dict[str, float]:
+        """Root-mean-square and largest error of the weights, each the mean of 16 readings."""
+        read = np.stack([layers[0].core.weights()[0] for _ in range(16)])
+        error: FloatArray = read.mean(axis=0) - np.array(self.targets)
+        return {"rms_error": float(np.sqrt(np.mean(error**2))), "largest_error": float(np.abs(error).max())}
+
+    def hopeless_loss(self, reach: tuple[float, float]) -> float:
+        """Half as much again as with every weight at the farther end of the range."""
+        return 0.75 * sum(max(abs(target - reach[0]), abs(target - reach[1])) ** 2 for target in self.targets)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -11,6 +12,7 @@ from instruments.crosspoints import Crosspoints, FloatArray, IntArray
 from instruments.errors import InputError, RunError
 from labshd.training.calibration import Calibration
 from labshd.training.pulse_train import Keys, Pulsing, update_pulses
+from labshd.training.read_path import ReadPath
 from protocols.protocol import Points
 
 KEPT = 64  # crosspoints; of larger arrays nobody wants every reading
@@ -34,6 +36,8 @@ class Tile:
         Of the pulse trains; tiles of one training differ in it.
     keeps
         Whether readings are kept as points (`taken`); for large arrays nobody wants every one.
+    path
+        Converters and noise between numbers and currents; None for a reading digitised as it is.
     """
 
     name: str
@@ -44,6 +48,7 @@ class Tile:
     seed: int = 0
     pulsing: Pulsing = field(default_factory=Pulsing)
     keeps: bool = True
+    path: ReadPath | None = None
 
     def __post_init__(self) -> None:
         """Refuse a reference of another shape."""
@@ -55,6 +60,7 @@ class Tile:
             raise InputError(f"reference crosspoints {self.reference.shape} do not fit main ones {self.main.shape}")
         self.pulses = 0  # so far, of either sign, on all crosspoints
         self.updates = 0
+        self.products = 0  # that went through the read path, which number the draws of its noise
         self.keys: Keys = tuple(np.random.SeedSequence(self.seed).generate_state(2, dtype=np.uint32))
         self.clipped = 0  # updates that the bit length cut short
         self.last: FloatArray = np.full(self.main.shape, np.nan)  # weights as last read
@@ -86,13 +92,11 @@ class Tile:
 
     def forward(self, x: ArrayLike) -> FloatArray:
         """``y = W x`` with one reading; x of the columns, y of the rows."""
-        vector = _fitting(x, self.shape[1], "columns")
-        return _product(self.weights(), vector) if self.keeps else self._currents(vector, transposed=False)
+        return self._through(_fitting(x, self.shape[1], "columns"), transposed=False)
 
     def backward(self, d: ArrayLike) -> FloatArray:
         """``z = Wᵀ d`` with one reading; d of the rows, z of the columns."""
-        vector = _fitting(d, self.shape[0], "rows")
-        return _product(self.weights().T, vector) if self.keeps else self._currents(vector, transposed=True)
+        return self._through(_fitting(d, self.shape[0], "rows"), transposed=True)
 
     def update(self, d: ArrayLike, x: ArrayLike, rate: float) -> None:
         """``W ← W + rate · d xᵀ`` on average, by pulses (`Pulsing`); d of the rows, x of the columns."""
@@ -109,11 +113,34 @@ class Tile:
             self.main.pulse(update.given)
         self.count(total, update.counts if self.keeps else None)
 
+    def pulse(self, counts: IntArray) -> None:
+        """Apply signed counts as they are."""
+        total = int(np.abs(counts).sum())
+        if total:
+            self.main.pulse(counts)
+            self.count(total, counts)
+
     def count(self, total: int, counts: IntArray | None) -> None:
         """Account for pulses that were applied: all of them, and signed for each crosspoint where those are kept."""
         self.pulses += total
-        if counts is not None:
+        if counts is not None and self.keeps:
             self.since += counts
+
+    def _through(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
+        """The product, by way of the read path where there is one (bound management goes forward only)."""
+        if self.path is None:
+            return self._multiplied(vector, transposed=transposed)
+        self.products += 1
+        noise = np.random.Generator(np.random.Philox([int(self.keys[0]), self.products]))
+        return self.path.through(
+            partial(self._multiplied, transposed=transposed), vector, noise, bounded=not transposed
+        )
+
+    def _multiplied(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
+        if not self.keeps:
+            return self._currents(vector, transposed=transposed)
+        weights = self.weights()
+        return _product(np.ascontiguousarray(weights.T) if transposed else weights, vector)
 
     def _currents(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
         """Main minus reference as currents are: each array multiplies on its own, and nothing else is read."""
