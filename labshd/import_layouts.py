@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.crosspoints import FloatArray, IntArray, Readings
+from instruments.crosspoints import FloatArray, IntArray, Readings, Status
 from instruments.errors import InputError
 from labshd.tables_in import Problems, RawTable, check_width, column_of, read_text_table
 from protocols.protocol import UNKNOWN_COUNT, Points
@@ -52,7 +52,7 @@ def _block(
         shaped(np.full(n, voltage)),
         shaped(unknown if current is None else current),
         shaped(unknown if time is None else time),
-        shaped(np.zeros(n, dtype=np.uint8)),
+        shaped(np.where(np.isnan(conductance), int(Status.INVALID), 0).astype(np.uint8)),
     )
     return Points(phase, shaped(counts), readings)
 
@@ -70,7 +70,7 @@ def trace(path: Path) -> Imported:
     problems = Problems()
     pulses_at, conductance_at, unit, scale = _trace_columns(table)
     check_width(table, len(table.header), problems)
-    conductance = column_of(table, conductance_at, table.header[conductance_at], problems)
+    conductance = column_of(table, conductance_at, table.header[conductance_at], problems, gaps=True)
     counts = _trace_counts(table, pulses_at, problems)
     time = np.full(len(table.rows), np.nan)
     if "time_s" in table.header:
@@ -144,8 +144,8 @@ def columns(path: Path) -> Imported:
     problems = Problems()
     _check_no_header(table, "columns")
     check_width(table, 2, problems)
-    up = column_of(table, 0, "0 (up)", problems)
-    down = column_of(table, 1, "1 (down)", problems)
+    up = column_of(table, 0, "0 (up)", problems, padded=True, gaps=True)
+    down = column_of(table, 1, "1 (down)", problems, padded=True, gaps=True)
     problems.refuse()
     for values, name in ((up, "column 0 (up)"), (down, "column 1 (down)")):
         _check_values(path, values, "normalised", name)
@@ -162,17 +162,19 @@ def _check_no_header(table: RawTable, layout: str) -> None:
         )
 
 
-def ramps(up: Path, down: Path, read_voltage: float | None) -> Imported:
-    """Two CSV with a header, a ramp a column: currents [A] at `read_voltage` [V], or conductance [S] where it is None.
+def ramps(up: Path | None, down: Path | None, read_voltage: float | None) -> Imported:
+    """CSV with a header, a ramp a column: currents [A] at `read_voltage` [V], or conductance [S] where it is None.
 
-    Time runs up 1, down 1, up 2, ... How a ramp began is not told: the count of its first reading is unknown.
+    Time runs up 1, down 1, up 2, ...; or in one direction only where one file is None. How a ramp began is not told:
+    the count of its first reading is unknown.
     """
     problems = Problems()
-    found = {"up": _ramp_columns(up, problems), "down": _ramp_columns(down, problems)}
+    given = [(direction, sign, path) for direction, sign, path in (("up", 1, up), ("down", -1, down)) if path]
+    found = {direction: _ramp_columns(path, problems) for direction, _, path in given}
     problems.refuse()
     blocks: list[Points] = []
     for number in range(max(map(len, found.values()))):
-        for direction, sign, path in (("up", 1, up), ("down", -1, down)):
+        for direction, sign, path in given:
             if number < len(found[direction]):
                 name, values = found[direction][number]
                 blocks.append(_ramp(f"{direction} {number + 1}", sign, values, read_voltage))
@@ -194,7 +196,7 @@ def _ramp_columns(path: Path, problems: Problems) -> list[tuple[str, FloatArray]
     check_width(table, len(table.header), problems)
     found: list[tuple[str, FloatArray]] = []
     for index, name in enumerate(table.header):
-        values = column_of(table, index, name or str(index + 1), problems, padded=True)
+        values = column_of(table, index, name or str(index + 1), problems, padded=True, gaps=True)
         if not len(values):
             problems.add(path, 0, f"column {name or index + 1} holds no reading; remove it")
         found.append((name, values))
@@ -210,19 +212,22 @@ def _as_number(text: str) -> float | str:
 
 def _check_values(path: Path, conductance: FloatArray, unit: str, name: str = "conductance") -> None:
     """Refuse what cannot be measured readings of a memory device in this unit."""
-    if len(conductance) >= _TELLING and np.ptp(conductance) == 0:
+    there = conductance[np.isfinite(conductance)]
+    if not len(there):
+        raise InputError(f"{path}: {name} holds no reading at all")
+    if len(there) >= _TELLING and np.ptp(there) == 0:
         raise InputError(
-            f"{path}: {name} is {conductance[0]:.6g} in all {len(conductance)} readings; a device that pulses move, or "
+            f"{path}: {name} is {there[0]:.6g} in all {len(there)} readings; a device that pulses move, or "
             "that is read with noise, is not constant: is it the right column, or a stuck crosspoint?"
         )
-    largest = float(np.max(np.abs(conductance), initial=0.0))
+    largest = float(np.max(np.abs(there)))
     if unit == "S" and largest > _WIDEST:
         raise InputError(
             f"{path}: {name} reaches {largest:.4g} S; a memory device conducts less than {_WIDEST:g} S: "
             "name the column for its unit (conductance_uS, conductance_normalised), or check --quantity, --read-voltage"
         )
-    if unit == "S" and float(np.median(conductance)) < 0:
+    if unit == "S" and float(np.median(there)) < 0:
         raise InputError(
-            f"{path}: {name} is negative ({float(np.median(conductance)):.4g} S in the middle); if currents were read "
+            f"{path}: {name} is negative ({float(np.median(there)):.4g} S in the middle); if currents were read "
             "at a negative voltage, give --read-voltage with its sign"
         )

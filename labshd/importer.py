@@ -35,7 +35,7 @@ def import_files(
     ----------
     files
         ``trace``: one CSV with the columns `pulses` (signed count since the reading before; empty: not known) and
-        `conductance_S` (or `_mS`, `_uS`, `_nS`, `_normalised`), and `time_s` if there is one.
+        `conductance_S` (or `_mS`, `_uS`, `_nS`, `_normalised`; empty or "nan": missing), and `time_s` if there is one.
         ``columns``: one CSV without header, column 0 the conductance after each of consecutive up pulses, column 1
         after each of consecutive down pulses, in normalised units.
         ``ramps``: none, but `up` and `down`.
@@ -62,7 +62,8 @@ def import_files(
     elif layout == "columns":
         data = columns(given[0])
     else:
-        data = ramps(sides[0], sides[1], read_voltage if quantity == "current" else None)
+        volts = read_voltage if quantity == "current" else None
+        data = ramps(Path(up) if up else None, Path(down) if down else None, volts)
     settings = {"files": _described(given + sides), "ignored_columns": data.ignored}
     if layout == "ramps":
         settings |= {"quantity": quantity, "read_voltage_V": read_voltage}
@@ -74,7 +75,8 @@ def import_files(
     except BaseException:
         writer.close("failed", "the import did not come to its end")
         raise
-    writer.close("finished", "all readings of the files are in")
+    missing = int(sum(np.isnan(block.readings.conductance).sum() for block in data.points))
+    writer.close("finished", "all readings of the files are in", result={"missing_readings": missing})
     return open_run(writer.folder)
 
 
@@ -83,8 +85,8 @@ def _check_options(
 ) -> None:
     problems: list[str] = []
     if layout == "ramps":
-        if files or len(sides) != 2:
-            problems.append("layout ramps takes --up FILE and --down FILE, and no other file")
+        if files or not sides:
+            problems.append("layout ramps takes --up FILE and --down FILE (or one of them), and no other file")
         if quantity not in ("current", "conductance"):
             problems.append(f"layout ramps needs --quantity current or --quantity conductance, not {quantity!r}")
         if quantity == "current" and read_voltage is None:

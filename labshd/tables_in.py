@@ -106,6 +106,9 @@ def _check_separator(path: Path, lines: list[tuple[int, str]]) -> None:
         raise InputError(f"{path}, line {number}: columns are separated by blanks; write them with commas")
 
 
+_MISSING = ("", "nan", "na")
+
+
 def number_in(text: str) -> float | str:
     """The finite number in a cell, or why there is none."""
     if not text:
@@ -132,14 +135,17 @@ def _why_no_number(text: str) -> str:
 def column_of(
     table: RawTable, index: int, name: str, problems: Problems, *, padded: bool = False, gaps: bool = False
 ) -> NDArray[np.float64]:
-    """Numbers of a column; what is none is noted. `padded`: empty cells at its end do not count; `gaps`: are NaN."""
+    """Numbers of a column; what is none is noted.
+
+    `padded`: empty cells at its end do not count. `gaps`: an empty cell or a "nan" is a missing reading, NaN.
+    """
     cells = [(line, row[index] if index < len(row) else "") for line, row in table.rows]
     if padded:
         while cells and not cells[-1][1]:
             cells.pop()
     values: list[float] = []
     for line, text in cells:
-        found = math.nan if gaps and not text else number_in(text)
+        found = math.nan if gaps and text.lower() in _MISSING else number_in(text)
         if isinstance(found, str):
             problems.add(table.path, line, f"column {name}: {found}")
             continue

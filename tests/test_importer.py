@@ -151,8 +151,8 @@ def test_the_alternating_ramps_come_in_whole(tmp_path):
         ('pulses,conductance_uS\n1,"0,5"\n', r"line 2: column conductance_uS: '0,5' has a decimal comma.*0\.5"),
         ("pulses,conductance_uS\n1,0,5\n", "line 2: 3 cells, 2 are needed"),
         ("pulses,conductance_uS\n1\n", "line 2: 1 cells, 2 are needed"),
-        ("pulses,conductance_uS\n1,\n", "line 2: column conductance_uS: the cell is empty"),
-        ("pulses,conductance_uS\n1,nan\n", "'nan' is not a reading"),
+        ("pulses,conductance_uS\n1,\n", "holds no reading at all"),
+        ("pulses,conductance_uS\n1,inf\n", "'inf' is not a reading"),
         ("pulses,conductance_uS\n1,1e999\n", "'1e999' is not a reading"),
         ("pulses,conductance_uS\n1,12 uS\n", "'12 uS' carries a unit"),
         ("pulses,conductance_uS\n1,abc\n", "'abc' is not a number"),
@@ -205,7 +205,6 @@ def test_columns_that_are_wrong_are_refused(tmp_path, write, text, said):
     ("text", "said"),
     [
         ("1e-6,2e-6\n1e-6,2e-6\n", "a header with a name for each ramp"),
-        ("a,b\n1e-6,\n,2e-6\n", "line 2: column b: the cell is empty"),
         ("a,b\n1e-6,\n2e-6,\n", "column b holds no reading"),
         ("a\n5\n6\n", "reaches 60 S"),
     ],
@@ -242,3 +241,18 @@ def test_ramps_that_are_wrong_are_refused(tmp_path, write, text, said):
 def test_options_that_do_not_fit_are_refused_before_a_file_is_read(tmp_path, options, said):
     with pytest.raises(InputError, match=said):
         import_files(**options, runs=tmp_path)
+
+
+def test_missing_readings_are_kept_as_missing(tmp_path, write):
+    run = import_files([write("pulses,conductance_uS\n0,5\n1,\n1,nan\n1,6\n")], runs=tmp_path / "runs")
+    series = run.series()
+    assert np.isnan(series.readings.conductance[:, 0, 0]).tolist() == [False, True, True, False]
+    assert series.counts[:, 0, 0].tolist() == [0, 1, 1, 1]
+    assert run.result == {"missing_readings": 2}
+
+
+def test_one_ramp_alone_and_ramps_of_unequal_length_are_taken(tmp_path, write):
+    up = write("a,b\n1e-6,1e-6\n2e-6,\n3e-6,\n", "up.csv")
+    run = import_files([], "ramps", up=up, quantity="conductance", runs=tmp_path / "runs")
+    assert len(run.series()) == 4
+    assert set(run.series().phases) == {"up 1", "up 2"}

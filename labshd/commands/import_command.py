@@ -55,6 +55,8 @@ def command(
         common.print_json({"run": str(run.folder), "layout": layout, **{key: info.get(key) for key in keys}})
         return
     click.echo(f"{run.info['readings']} readings kept in {run.folder}")
+    if missing := (run.result or {}).get("missing_readings"):
+        click.echo(f"{missing} of them are missing in the file; they are kept as such")
     if run.info["unit"] != "S":
         click.echo("conductance is in normalised units: no number of this run is in siemens")
     click.echo("next:  labshd fit last   |   labshd report last")
