@@ -22,6 +22,7 @@ from sim_device.counter_random import any_of, compiled, f32, fused, i32, inlined
 
 LONGEST = 32  # pulses that one closed-form step may stand for: powers up to r^31 come from five squarings
 _ZERO, _HALF, _ONE = f32(0), f32(0.5), f32(1)
+_TINY = f32(1e-3)  # keeps 0/0 out where s σ = 1: such devices take one pulse at a time, and have no second order
 
 
 @njit(**inlined)
@@ -53,7 +54,7 @@ def _moved(g, low, high, s, saturation, up, n, xi, noise):
     r = _ONE - slope
     power, total = _powers(r, u32(max(n - i32(1), i32(0))))
     pulses = f32(n)
-    second = (noise * slope / r) * (pulses - _ONE) * _HALF * fused(xi, xi, -_ONE)
+    second = (noise * slope / max(r, _TINY)) * (pulses - _ONE) * _HALF * fused(xi, xi, -_ONE)
     moved = fused(step, fused(power * noise, fused(f32(np.sqrt(pulses)), xi, -second), total), g)
     return min(max(moved, low), high) if n > i32(0) else g
 

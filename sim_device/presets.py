@@ -84,8 +84,8 @@ def _exponential(
         g_max=window.at(high),
         up=up,
         down=down,
-        a_up=factor[0] * math.exp(gamma[0] * (b - a)),
-        a_down=factor[1] * math.exp(-gamma[1] * (b + a)),
+        up_extra=-up * factor[0] * math.exp(gamma[0] * (b - a)),
+        down_extra=-down * factor[1] * math.exp(-gamma[1] * (b + a)),
         gamma_up=-2 * a * gamma[0],
         gamma_down=-2 * a * gamma[1],
     )

@@ -31,7 +31,7 @@ MODELS: list[DeviceModel] = [
     MODEL,
     LinearStep(1e-6, 9e-6, up=3e-8, down=-2e-8, up_slope=-0.002, down_slope=-0.001),
     ConstantStep(1e-6, 9e-6, up=2e-8, down=3e-8),
-    ExponentialStep(1e-6, 9e-6, up=1e-8, down=1e-8, a_up=-2.0, a_down=-3.0, gamma_up=4.0, gamma_down=5.0),
+    ExponentialStep(1e-6, 9e-6, up=1e-8, down=1e-8, up_extra=2e-8, down_extra=3e-8, gamma_up=4.0, gamma_down=5.0),
     PowerStep(1e-6, 9e-6, up=4e-8, down=4e-8, gamma_up=1.5, gamma_down=2.0),
     TableStep(1e-6, 9e-6, (1e-6, 5e-6, 9e-6), (5e-8, 3e-8, 1e-8), (-1e-8, -2e-8, -6e-8), (0, 0, 0), (0, 0, 0)),
 ]

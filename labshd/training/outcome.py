@@ -69,9 +69,9 @@ def _of_one_weight(training: Training, task: OneParameter, auxiliary: Calibratio
 def prediction(training: Training, kappa: float | None) -> dict[str, float]:
     """What theory says of this training; κ in weights, as `Calibration.weight_kappa`. Empty where κ is not known.
 
-    SGD: "final" = w0/(1 + κS/k); all others: "final" = w0. SHD: "period" = 2π √(τ/(η_A η_C k)) [steps]; "damping" = η_A κ S [per
-    step] of A, S = σ √(2/π) at the target; "bias_per_reference_error" = −κ S/k: what a reference that is off by r
-    adds to C, to first order in r.
+    SGD: "final" = w0/(1 + κS/k); all others: "final" = w0. SHD: "period" = 2π √(τ/(η_A η_C k)) [steps]; "damping" =
+    η_A κ S [per step] of A, S = σ √(2/π) at the target; "bias_per_reference_error" = −κ S/k: what a reference that is
+    off by r adds to C, to first order in r.
     """
     task, layer = training.task, training.layers[0]
     if kappa is None or not isinstance(task, OneParameter):
