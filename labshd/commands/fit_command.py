@@ -72,7 +72,7 @@ def _print(fitted: FittedRun) -> None:
         if "std" not in name
     )
     for point in fit.symmetry_points:
-        kind = {True: "stable", False: "unstable"}.get(point.stable, "stability not resolved")
+        kind = ("stable" if point.stable else "unstable") + ("" if point.clear else ", but not well known")
         click.echo(f"  symmetry point  {_with_error(point.conductance, point.std)} {fit.unit}, {kind}")
     for sentence in fit.not_identified:
         click.echo(f"  not identified: {sentence}")
