@@ -21,6 +21,8 @@ COMMANDS = {
     "fit": "Fit a device model to a run.",
     "train": "Train a task on a bench or on a fitted device.",
     "runs": "List the recorded runs.",
+    "query": "Ask the run folders in SQL.",
+    "export": "Write a run for other programs.",
     "report": "Show a run as one self-contained HTML file.",
     "safe": "Switch everything of a station off.",
     "virtual-bench": "Serve the virtual instruments of a station over TCP.",
@@ -87,21 +89,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         error.show()
         return 2
     except LabshdError as error:
-        click.echo(f"labshd: {error}", err=True)
+        click.echo(f"labshd: {error}{_kept(error)}", err=True)
         return error.exit_code
     except KeyboardInterrupt as error:
-        click.echo(f"labshd: interrupted{_where(error)}", err=True)
+        click.echo(f"labshd: interrupted; outputs are off{_kept(error)}", err=True)
         return INTERRUPTED
     except BrokenPipeError:
         # The reader of a pipe has gone (such as `labshd runs | head`): nothing is left to say to it.
         sys.stderr.close()
         return 0
+    except Exception as error:
+        if logging.getLogger().isEnabledFor(logging.INFO):
+            raise
+        kind = type(error).__name__
+        click.echo(f"labshd: this is a fault of labshd itself, {kind}: {error}{_kept(error)}", err=True)
+        click.echo("        outputs are off; -v shows where it happened", err=True)
+        return 1
     return result if isinstance(result, int) else 0
 
 
-def _where(error: BaseException) -> str:
-    notes: list[str] = getattr(error, "__notes__", [])
-    return "".join(f"; {note}" for note in notes)
+def _kept(error: BaseException) -> str:
+    """Where the readings are that were taken before it went wrong."""
+    run = getattr(error, "run", None)
+    return f"\n        what was measured is kept in {run.folder}" if run is not None else ""
 
 
 if __name__ == "__main__":

@@ -264,3 +264,13 @@ def _open_or_damaged(folder: Path) -> Run:
         return open_run(folder)
     except InputError as error:
         return Run(folder, {"status": "damaged", "why_stopped": str(error), "ended": folder.name[:19]})
+
+
+def table(runs: str | Path | None = None, **chosen: Any) -> pd.DataFrame:
+    """All runs as a table, the newest last: ``labshd.runs.table(protocol="symmetry-point", since="7 d")``.
+
+    `chosen` are the fields of `labshd.catalogue.Filter`; columns such as ``result.std_S`` hold numbers and settings.
+    """
+    from labshd import catalogue
+
+    return catalogue.table(catalogue.Filter(**chosen), runs)
