@@ -1,8 +1,10 @@
 """Drivers that others wrote, unmodified, talk to the twins: what their manuals allow is answered as the manuals say."""
 
+import numpy as np
 import pytest
 from pymeasure.adapters import VISAAdapter
-from pymeasure.instruments.keithley import Keithley2450
+from pymeasure.instruments.agilent import Agilent33500
+from pymeasure.instruments.keithley import Keithley2400, Keithley2450, Keithley2600
 from pymeasure.instruments.keysight import Keysight81160A
 
 from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
@@ -115,3 +117,82 @@ def test_pymeasure_81160a_inverts_its_burst_flag_and_the_twin_shows_it(bench):
     generator = Keysight81160A(adapter(bench, GENERATOR))
     generator.ch_1.burst_state = True  # sends :BURS1:STAT 0
     assert generator.ask(":BURS1:STAT?").strip() == "0"
+
+
+@pytest.fixture
+def bench_2400():
+    wiring = Wiring(Kind.THREE_TERMINAL, None)
+    return VirtualBench(wiring, make_devices(["a"], "ecram", seed=1), {SMU: "keithley-2400"})
+
+
+def test_pymeasure_2400_lifts_a_compliance_by_measuring_and_the_twin_shows_it(bench_2400):
+    smu = Keithley2400(adapter(bench_2400, SMU))
+    smu.source_mode = "voltage"
+    smu.compliance_current = 1e-6
+    smu.source_voltage = 0.1
+    assert smu.compliance_current == pytest.approx(1e-6)
+    assert bench_2400.outputs_on() == []
+    current = smu.current  # sends :MEASURE:CURRENT?
+    assert bench_2400.outputs_on() == [SMU]
+    assert smu.compliance_current == pytest.approx(1.05e-4)
+    assert np.max(current) > 1e-6  # the compliance that was asked for
+
+
+def test_pymeasure_2400_reads_what_it_configured(bench_2400):
+    smu = Keithley2400(adapter(bench_2400, SMU))
+    smu.source_mode = "voltage"
+    smu.compliance_current = 1e-4
+    smu.current_nplc = 0.1
+    smu.source_voltage = 0.1
+    smu.enable_source()
+    smu.write(":FORM:ELEM VOLT,CURR,STAT")
+    voltage, current, _ = smu.values(":READ?")
+    conductance = bench_2400.devices["a"].conductance(bench_2400.clock.now())
+    assert current / voltage == pytest.approx(conductance, rel=0.01)
+    assert smu.current_nplc == pytest.approx(0.1)
+    smu.disable_source()
+    smu.write(":READ?")
+    assert smu.adapter.connection.read_stb() == 4  # no reply, an error: not permitted with output off
+    assert smu.ask(":SYST:ERR?").startswith("803")
+
+
+@pytest.mark.filterwarnings("ignore:It is not known whether this device support SCPI:FutureWarning")
+def test_pymeasure_2600b_measures_through_the_tsp_twin():
+    wiring = Wiring(Kind.THREE_TERMINAL, None)
+    bench = VirtualBench(wiring, make_devices(["a"], "ecram", seed=1), {SMU: "keithley-2600b"})
+    smu = Keithley2600(adapter(bench, SMU))
+    smu.ChA.source_mode = "voltage"
+    smu.ChA.compliance_current = 1e-3
+    smu.ChA.source_voltage = 0.1
+    smu.ChA.source_output = "ON"
+    conductance = bench.devices["a"].conductance(bench.clock.now())
+    assert smu.ChA.current == pytest.approx(0.1 * conductance, rel=0.01)
+    assert smu.ChA.voltage == pytest.approx(0.1, rel=1e-3)
+    assert smu.ChB.current == 0.0
+    smu.ChA.source_output = "OFF"
+    assert bench.outputs_on() == []
+    assert smu.ask("print(errorqueue.count)").strip() == "0.00000e+00"
+
+
+def test_pymeasure_33500_gives_a_burst():
+    wiring = Wiring(Kind.THREE_TERMINAL, None)
+    bench = VirtualBench(wiring, make_devices(["a"], "ecram", seed=1), {GENERATOR: "keysight-33500b"})
+    generator = Agilent33500(adapter(bench, GENERATOR))
+    generator.reset()
+    channel = generator.ch_1
+    channel.shape = "PULS"
+    channel.output_load = "INF"
+    channel.pulse_period = 1e-3
+    channel.pulse_width = 1e-4
+    channel.amplitude = 2.0
+    channel.offset = 1.0
+    channel.burst_state = True
+    channel.burst_mode = "TRIG"
+    channel.burst_ncycles = 3
+    generator.write("TRIG1:SOUR BUS")
+    channel.output = True
+    generator.trigger()
+    assert [(one.pulses, one.width) for one in bench.applied] == [(3, pytest.approx(1e-4))]
+    assert bench.applied[0].voltage == pytest.approx(2.0, rel=1e-3)
+    assert bench.faults == []
+    assert generator.check_errors() == []

@@ -33,7 +33,13 @@ class Known:
 
 
 _KNOWN = {
+    "keithley-2400": Known("keithley_2400:Keithley2400", "smu", "MODEL 2400", "Keithley 2400 source-measure unit"),
     "keithley-2450": Known("keithley_2450:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit"),
+    "keithley-2600b": Known("keithley_2600b:Keithley2600B", "smu", "MODEL 26", "Keithley 2600B, channel A"),
+    "keithley-2600b-channel-b": Known(
+        "keithley_2600b:Keithley2600BChannelB", "smu", "MODEL 26", "Keithley 2600B, channel B"
+    ),
+    "keithley-7001": Known("keithley_7001:Keithley7001", "matrix", "MODEL 7001", "Keithley 7001 switch system"),
     "keithley-707b": Known("keithley_707b:Keithley707B", "matrix", "707B", "Keithley 707B switching matrix"),
     "keysight-33500b": Known(
         "keysight_33500b:Keysight33500B", "generator", ",335", "Keysight 33500B waveform generator"
@@ -43,6 +49,9 @@ _KNOWN = {
     ),
     "keysight-81160a": Known(
         "keysight_81160a:Keysight81160A", "generator", "81160A", "Keysight 81160A pulse generator"
+    ),
+    "keysight-b2902b": Known(
+        "keysight_b2902b:KeysightB2902B", "smu", "B29", "Keysight B2900 source-measure unit, channel 1"
     ),
     "tektronix-afg31000": Known(
         "tektronix_afg31000:TektronixAFG31000", "generator", "TEKTRONIX,AFG3", "Tektronix AFG31000 or AFG3000 generator"

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.connected import MOST_ERRORS, Connected
+from instruments.drivers.tsp import Tsp
 from instruments.errors import InputError, InstrumentError
 from instruments.limits import Limits
 from instruments.roles import SwitchMatrix
@@ -24,7 +24,7 @@ COLUMNS: Final = 12  # of an 8 x 12 card
 _CHANNEL: Final = re.compile(r"[1-6][A-H]\d\d")
 
 
-class Keithley707B(Connected, SwitchMatrix):
+class Keithley707B(Tsp, SwitchMatrix):
     """Six slots of 8 x 12 relays, named like 1A02: slot, row, column."""
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 707B", **kwargs: Any) -> None:
@@ -53,7 +53,7 @@ class Keithley707B(Connected, SwitchMatrix):
         move = f'channel.exclusiveclose("{",".join(sorted(wanted))}")' if wanted else 'channel.open("allslots")'
         reply = self.ask(f'{move} print(channel.getclose("allslots"), errorqueue.count)')
         listed, _, count = reply.strip().partition("\t")
-        if not _is_zero(count):
+        if self.number(count) != 0:
             raise self.refused(self._errors(), move)
         if _channels(listed) != wanted:
             raise InstrumentError(
@@ -73,28 +73,6 @@ class Keithley707B(Connected, SwitchMatrix):
                 f"rows {ROWS[0]} to {ROWS[-1]}, columns 1 to {COLUMNS}"
             )
         return f"{slot}{row}{column:02d}"
-
-    def check_errors(self) -> None:  # type: ignore[override] - PyMeasure's logs errors and returns them
-        """Drain the error queue; `CommandRefused` names every entry."""
-        errors = self._errors()
-        if errors:
-            raise self.refused(errors, "what was sent before")
-
-    def _errors(self) -> list[str]:
-        errors: list[str] = []
-        while len(errors) < MOST_ERRORS:
-            code, _, rest = self.ask("print(errorqueue.next())").strip().partition("\t")
-            if _is_zero(code):
-                break
-            errors.append(f"{code} {rest}".replace("\t", " "))
-        return errors
-
-
-def _is_zero(text: str) -> bool:
-    try:
-        return float(text) == 0
-    except ValueError:
-        return False
 
 
 def _channels(listed: str) -> frozenset[str]:

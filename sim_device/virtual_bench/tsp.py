@@ -128,14 +128,30 @@ class _Parser:
         if kind != "name" or text in _KEYWORDS or text in _CONSTANTS:
             raise self._unexpected()
         target, is_call = self._prefixed()
+        targets = [target]
+        while not is_call and self._accept(","):
+            target, is_call = self._prefixed()
+            targets.append(target)
         if self._accept("="):
             if is_call:
                 raise self._unexpected()
-            value = self._expression()
-            return lambda twin: twin.assign(target, value(twin))
+            return self._assignment(targets)
         if not is_call:
             raise TspError(SYNTAX_ERROR, f"TSP Syntax error at line 1: `=' expected near `{self._peek()[1]}'")
         return target
+
+    def _assignment(self, targets: list[str]) -> Code:
+        """``a, b = f()``: values of the last expression spread over the names that are left, nil for the rest."""
+        expressions = [self._expression()]
+        while self._accept(","):
+            expressions.append(self._expression())
+
+        def assign(twin: TspTwin) -> None:
+            values = twin.spread([expression(twin) for expression in expressions])
+            for at, name in enumerate(targets):
+                twin.assign(name, values[at] if at < len(values) else None)
+
+        return assign
 
     def _prefixed(self) -> tuple[Any, bool]:
         """A name with dots and numbers in brackets, perhaps called: its dotted text, or code of the call."""
@@ -392,13 +408,33 @@ class TspTwin:
                 f"TSP Runtime error at line 1: attempt to index global `{parent.split('.')[0]}' (a nil value)",
             )
 
+    @staticmethod
+    def spread(values: list[Value]) -> list[Value]:
+        """Values of a list of expressions: a call in the middle gives its first result, the last one all of them."""
+        flat: list[Value] = []
+        for at, value in enumerate(values):
+            if not isinstance(value, tuple):
+                flat.append(value)
+            elif at == len(values) - 1:
+                flat.extend(value)
+            else:
+                flat.append(value[0] if value else None)
+        return flat
+
+    def digits(self) -> int:
+        """Significant digits that `print` writes."""
+        return 6
+
+    def shown(self, value: Value) -> str:
+        """A value as `print` writes it: numbers as 1.00000e+00."""
+        if isinstance(value, float):
+            return f"{value:.{self.digits() - 1}e}"
+        return shown(value)
+
     # -- functions that every box has ------------------------------------------------------------------------------
 
     def _print(self, *values: Value) -> None:
-        flat: list[Value] = []
-        for value in values:
-            flat.extend(value if isinstance(value, tuple) else (value,))
-        self.replies.append(self.printing.join(shown(value) for value in flat))
+        self.replies.append(self.printing.join(self.shown(value) for value in self.spread(list(values))))
 
     def _next_error(self) -> Value:
         code, text = self.errors.popleft() if self.errors else (0, "Queue Is Empty")

@@ -9,11 +9,16 @@ from instruments.errors import InputError
 from sim_device.virtual_bench.circuit import Circuit
 
 TWINS = {
+    "keithley-2400": "keithley_2400_measuring:Keithley2400Twin",
     "keithley-2450": "keithley_2450_buffers:Keithley2450Twin",
+    "keithley-2600b": "keithley_2600b:Keithley2600BTwin",
+    "keithley-2600b-channel-b": "keithley_2600b:Keithley2600BChannelBTwin",
+    "keithley-7001": "keithley_7001:Keithley7001Twin",
     "keithley-707b": "keithley_707b:Keithley707BTwin",
     "keysight-33500b": "keysight_33500b:Keysight33500BTwin",
     "keysight-33600a": "keysight_33500b:Keysight33600ATwin",
     "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
+    "keysight-b2902b": "keysight_b2902b:KeysightB2902BTwin",
     "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
 }
 

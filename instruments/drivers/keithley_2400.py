@@ -1,0 +1,83 @@
+"""Keithley 2400 source-measure unit.
+
+Commands: Series 2400 SourceMeter User's Manual, 2400S-900-01, section 18. Only ``:READ?`` measures: ``:MEASure`` would
+reset range, integration and compliance and switch the source on. Never tried on the real instrument.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymeasure.adapters import Adapter
+
+from instruments.drivers.connected import si
+from instruments.drivers.fixed_ranges import check_compliance, check_count, check_integration, measurement, smallest
+from instruments.drivers.scpi import Scpi
+from instruments.errors import LimitError
+from instruments.limits import Limits
+from instruments.roles import Measurement, SourceMeasureUnit
+from instruments.units import text
+
+VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
+CURRENT_RANGES: Final = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # [A]
+OVERRANGE, COMPLIANCE, RANGE_COMPLIANCE = 1, 8, 1 << 16  # bits of the status word (manual, FORMat:ELEMents)
+MOST_READINGS: Final = 2500  # of one trigger
+
+
+class Keithley2400(Scpi, SourceMeasureUnit):
+    """Sources voltage, measures voltage and current; the status word comes with every reading."""
+
+    def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2400", **kwargs: Any) -> None:
+        super().__init__(adapter, limits, name, **kwargs)
+
+    def prepare(self) -> None:
+        """Reset, output off, voltage source; voltage, current and status in every reading."""
+        self.write("*RST;*CLS")
+        self.settle(
+            ":OUTP OFF;:SOUR:CLE:AUTO OFF;:SOUR:FUNC VOLT;:SOUR:VOLT:MODE FIX;:SOUR:DEL 0;:SENS:FUNC:CONC ON;"
+            ':SENS:FUNC "VOLT","CURR";:SYST:RSEN OFF;:SYST:AZER ON;:FORM:ELEM VOLT,CURR,STAT;:TRIG:COUN 1'
+        )
+
+    def off(self) -> None:
+        """Output off."""
+        self.write(":OUTP OFF")
+
+    def is_off(self) -> bool:
+        """Whether the instrument says that its output is off."""
+        return self.ask(":OUTP?").strip() == "0"
+
+    def output_on(self) -> None:
+        """Output on at the configured voltage."""
+        self.write(":OUTP ON")
+
+    def _configure(self, voltage: float, compliance: float, integration: float) -> None:
+        """Compliance before the measure range, which it bounds, and both before the level; it is read back."""
+        source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
+        if source > 20 and compliance > 0.105:
+            raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 105 mA")
+        if compliance < 1e-9:
+            raise LimitError(f"a compliance of {text(compliance, 'A')} is below this instrument's least, 1 nA")
+        check_integration(integration, 0.01, 10)
+        self.settle(
+            f":SENS:CURR:RANG:AUTO ON;:SENS:CURR:PROT {si(compliance)};:SENS:CURR:RANG {si(measure)};"
+            f":SOUR:VOLT:RANG {si(source)};:SOUR:VOLT {si(voltage)};:SENS:CURR:NPLC {si(integration)}"
+        )
+        (limit,) = self.numbers(":SENS:CURR:PROT?", 1)
+        check_compliance(self.name, compliance, limit)
+
+    def measure(self, count: int = 1) -> list[Measurement]:
+        """`count` readings by ``:READ?``, the trigger count set for more than one."""
+        check_count(count, MOST_READINGS)
+        if count == 1:
+            return [_measurement(*self.numbers(":READ?", 3))]
+        self.write(f":TRIG:COUN {count}")
+        flat = self.numbers(":READ?", 3 * count)
+        self.write(":TRIG:COUN 1")
+        return [_measurement(*flat[at : at + 3]) for at in range(0, 3 * count, 3)]
+
+
+def _measurement(voltage: float, current: float, status: float) -> Measurement:
+    word = int(status)
+    return measurement(
+        voltage, current, limited=bool(word & (COMPLIANCE | RANGE_COMPLIANCE)), overrange=bool(word & OVERRANGE)
+    )

@@ -1,0 +1,81 @@
+"""Keysight B2902B source-measure unit (and its kin B2901A to B2912B), channel 1.
+
+Commands: Keysight B2900 Series SCPI Command Reference, chapters 1 (status data) and 4 (subsystems). The automatic
+output-on that a reset enables is switched off: measuring must never switch a source on. Never tried on the real
+instrument.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pymeasure.adapters import Adapter
+
+from instruments.drivers.connected import si
+from instruments.drivers.fixed_ranges import check_compliance, check_count, check_integration, measurement, smallest
+from instruments.drivers.scpi import Scpi
+from instruments.errors import LimitError
+from instruments.limits import Limits
+from instruments.roles import Measurement, SourceMeasureUnit
+from instruments.units import text
+
+VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
+CURRENT_RANGES: Final = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5)  # [A] that can be held without pulsing
+COMPLIANCE, OVERRANGE = 2 | 4, 8192  # bits of the status data (Command Reference, table 1-2)
+MOST_READINGS: Final = 10_000
+
+
+class KeysightB2902B(Scpi, SourceMeasureUnit):
+    """Sources voltage, measures voltage and current; the status data come with every reading."""
+
+    def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keysight B2902B", **kwargs: Any) -> None:
+        super().__init__(adapter, limits, name, **kwargs)
+
+    def prepare(self) -> None:
+        """Reset, outputs off and never on by themselves; voltage, current and status in each reading."""
+        self.write("*RST;*CLS")
+        self.settle(
+            ":OUTP1 OFF;:OUTP1:ON:AUTO OFF;:OUTP1:OFF:AUTO OFF;:SOUR1:FUNC:MODE VOLT;:SOUR1:VOLT:MODE FIX;"
+            ':SENS1:FUNC "VOLT","CURR";:SENS1:REM OFF;:FORM:ELEM:SENS VOLT,CURR,STAT;:TRIG1:SOUR AINT;:TRIG1:COUN 1'
+        )
+
+    def off(self) -> None:
+        """Output off."""
+        self.write(":OUTP1 OFF")
+
+    def is_off(self) -> bool:
+        """Whether the instrument says that the output of channel 1 is off."""
+        return self.ask(":OUTP1?").strip() == "0"
+
+    def output_on(self) -> None:
+        """Output on at the configured voltage."""
+        self.write(":OUTP1 ON")
+
+    def _configure(self, voltage: float, compliance: float, integration: float) -> None:
+        """Compliance and ranges before the level; the compliance is read back."""
+        source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
+        if source > 20 and compliance > 0.1:
+            raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 100 mA")
+        check_integration(integration, 4e-4, 100)
+        self.settle(
+            f":SENS1:CURR:PROT {si(compliance)};:SENS1:CURR:RANG:AUTO OFF;:SENS1:CURR:RANG {si(measure)};"
+            f":SOUR1:VOLT:RANG:AUTO OFF;:SOUR1:VOLT:RANG {si(source)};:SOUR1:VOLT {si(voltage)};"
+            f":SENS1:CURR:NPLC {si(integration)}"
+        )
+        (limit,) = self.numbers(":SENS1:CURR:PROT?", 1)
+        check_compliance(self.name, compliance, limit)
+
+    def measure(self, count: int = 1) -> list[Measurement]:
+        """`count` readings, the trigger count set for more than one."""
+        check_count(count, MOST_READINGS)
+        if count == 1:
+            return [_measurement(*self.numbers(":READ? (@1)", 3))]
+        self.write(f":TRIG1:COUN {count}")
+        flat = self.numbers(":READ:ARR? (@1)", 3 * count)
+        self.write(":TRIG1:COUN 1")
+        return [_measurement(*flat[at : at + 3]) for at in range(0, 3 * count, 3)]
+
+
+def _measurement(voltage: float, current: float, status: float) -> Measurement:
+    word = int(status)
+    return measurement(voltage, current, limited=bool(word & COMPLIANCE), overrange=bool(word & OVERRANGE))

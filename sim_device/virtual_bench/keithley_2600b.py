@@ -1,0 +1,247 @@
+"""Twin of a Keithley 2636B: TSP commands of channels A and B, one of which is cabled.
+
+Source: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section 7, and the 2636B data sheet for ranges.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Final
+
+from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
+from sim_device.virtual_bench.tsp import Attribute, Path, TspError, TspTwin, Value
+
+VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
+CURRENT_RANGES: Final = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5)  # [A]
+OUT_OF_RANGE: Final = 1102  # "Parameter too big"
+COMPLIANCE: Final = 64.0  # bit of a buffer status
+CONSTANTS: Final = {
+    "OUTPUT_OFF": 0.0, "OUTPUT_ON": 1.0, "OUTPUT_HIGH_Z": 2.0, "OUTPUT_DCAMPS": 0.0, "OUTPUT_DCVOLTS": 1.0,
+    "OUTPUT_NORMAL": 0.0, "OUTPUT_ZERO": 2.0, "SENSE_LOCAL": 0.0, "SENSE_REMOTE": 1.0,
+    "AUTORANGE_OFF": 0.0, "AUTORANGE_ON": 1.0, "AUTOZERO_OFF": 0.0, "AUTOZERO_ONCE": 1.0, "AUTOZERO_AUTO": 2.0,
+    "FILTER_OFF": 0.0, "FILTER_ON": 1.0,
+}  # fmt: skip
+DEFAULTS: Final = {
+    "source.func": 1.0, "source.output": 0.0, "source.offmode": 0.0, "source.levelv": 0.0, "source.leveli": 0.0,
+    "source.limitv": 20.0, "source.limiti": 0.1, "source.rangev": 0.2, "source.rangei": 1e-9, "source.autorangev": 1.0,
+    "source.autorangei": 1.0, "source.delay": 0.0, "source.settling": 0.0, "sense": 0.0, "measure.nplc": 1.0,
+    "measure.count": 1.0, "measure.autozero": 2.0, "measure.autorangei": 1.0, "measure.autorangev": 1.0,
+    "measure.rangei": 1e-9, "measure.rangev": 0.2, "measure.delay": 0.0, "measure.interval": 0.0,
+    "measure.filter.enable": 0.0, "measure.filter.count": 1.0,
+}  # fmt: skip
+BOUNDS: Final = {
+    "source.levelv": (-210.0, 210.0), "source.leveli": (-1.515, 1.515), "source.limitv": (2e-2, 210.0),
+    "source.limiti": (1e-10, 1.515), "measure.nplc": (0.001, 25.0), "measure.count": (1.0, 60_000.0),
+    "source.output": (0.0, 2.0), "source.func": (0.0, 1.0), "source.delay": (0.0, 1e4), "measure.delay": (0.0, 1e4),
+}  # fmt: skip
+RANGED: Final = {
+    "source.rangev": ("source.autorangev", VOLTAGE_RANGES), "source.rangei": ("source.autorangei", CURRENT_RANGES),
+    "measure.rangev": ("measure.autorangev", VOLTAGE_RANGES), "measure.rangei": ("measure.autorangei", CURRENT_RANGES),
+}  # fmt: skip
+
+
+class Channel:
+    """One source-measure channel: its attributes and buffers. `cabled` says whether the circuit is at its terminals."""
+
+    def __init__(self, circuit: Circuit, name: str, *, cabled: bool) -> None:
+        self.circuit = circuit
+        self.name = name
+        self.cabled = cabled
+        self.state: dict[str, float] = dict(DEFAULTS)
+        self.buffers: dict[str, list[tuple[float, float]]] = {"nvbuffer1": [], "nvbuffer2": []}
+        self._meter = Meter(circuit, seed=ord(name[-1]))
+
+    @property
+    def output_on(self) -> bool:
+        """Whether the output is on."""
+        return self.state["source.output"] == 1.0
+
+    def reset(self) -> None:
+        """``smuX.reset()``."""
+        self.state = dict(DEFAULTS)
+        for buffer in self.buffers.values():
+            buffer.clear()
+        self._drive()
+
+    def put(self, key: str, value: Value) -> None:
+        """Set an attribute as the instrument would, ranges to the smallest that holds the value."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise TspError(1100, f"Parameter error: {self.name}.{key}")
+        low, high = BOUNDS.get(key, (-1e30, 1e30))
+        if not low <= value <= high:
+            raise TspError(OUT_OF_RANGE, "Parameter too big" if value > high else "Parameter too small")
+        self.state[key] = self._ranged(key, float(value))
+        if key in ("source.levelv", "source.leveli"):
+            self._fit(key)
+        self._drive()
+
+    def _ranged(self, key: str, value: float) -> float:
+        if key not in RANGED:
+            return value
+        auto, ranges = RANGED[key]
+        found = smallest(ranges, value)
+        if found is None:
+            raise TspError(OUT_OF_RANGE, "Parameter too big")
+        self.state[auto] = 0.0
+        return found
+
+    def _fit(self, key: str) -> None:
+        """A level moves an automatic range, and is refused beyond a fixed one."""
+        range_key = key.replace("level", "range")
+        auto, ranges = RANGED[range_key]
+        if self.state[auto]:
+            self.state[range_key] = smallest(ranges, self.state[key]) or ranges[-1]
+        elif abs(self.state[key]) > HEADROOM * self.state[range_key] * (1 + 1e-9):
+            self.state[key] = 0.0
+            raise TspError(OUT_OF_RANGE, "Source level is beyond the source range")
+
+    def _drive(self) -> None:
+        if not self.cabled:
+            return
+        s = self.state
+        current = s["source.func"] == 0.0
+        drive = Drive(
+            current,
+            s["source.leveli" if current else "source.levelv"],
+            s["source.limitv" if current else "source.limiti"],
+        )
+        self.circuit.smu_drives(drive if self.output_on else None)
+
+    def take(self) -> Measured:
+        """One measurement of current and voltage at once."""
+        s = self.state
+        integrations = (3 if s["measure.autozero"] == 2.0 else 1) * (
+            int(s["measure.filter.count"]) if s["measure.filter.enable"] else 1
+        )
+        if not self.cabled:
+            self.circuit.clock.wait(integrations * s["measure.nplc"] / LINE_FREQUENCY)
+            level = s["source.levelv"] if self.output_on and s["source.func"] == 1.0 else 0.0
+            return Measured(level, 0.0, False, self.circuit.clock.now())
+        voltage_range = s["source.rangev"] if s["source.func"] == 1.0 else 200.0
+        current_range = None if s["measure.autorangei"] and s["source.func"] == 1.0 else s["measure.rangei"]
+        if s["source.func"] == 0.0:
+            current_range = s["source.rangei"]
+        delay = s["measure.delay"] + s["source.delay"]
+        return self._meter.take(s["measure.nplc"], voltage_range, current_range, integrations=integrations, delay=delay)
+
+    def measure(self, what: str, *buffers: Value) -> Value:
+        """``smuX.measure.<what>(buffers)``: the last of ``measure.count`` readings; all go to the buffers."""
+        stores = [self._buffer(buffer) for buffer in buffers]
+        for store in stores:
+            store.clear()
+        for _ in range(int(self.state["measure.count"]) - 1):
+            self._take_into(what, stores)
+        first, *others = self._take_into(what, stores)
+        return (first, *others) if others else first
+
+    def _take_into(self, what: str, stores: list[list[tuple[float, float]]]) -> tuple[float, ...]:
+        found = self.take()
+        values = _values(what, found)
+        for store, value in zip(stores, values, strict=False):
+            store.append((value, COMPLIANCE if found.limited else 0.0))
+        return values
+
+    def _buffer(self, value: Value) -> list[tuple[float, float]]:
+        name = value.name.rpartition(".")[2] if isinstance(value, Path) else ""
+        if name not in self.buffers:
+            raise TspError(1100, "Parameter error: a reading buffer is expected")
+        return self.buffers[name]
+
+    def in_compliance(self) -> bool:
+        """``smuX.source.compliance``."""
+        return self.cabled and self.output_on and self.circuit.smu_reads()[2]
+
+
+def _values(what: str, found: Measured) -> tuple[float, ...]:
+    ohms = found.voltage / found.current if found.current else 9.91e37
+    return {
+        "iv": (found.current, found.voltage), "i": (found.current,), "v": (found.voltage,),
+        "r": (ohms,), "p": (found.voltage * found.current,),
+    }[what]  # fmt: skip
+
+
+class Keithley2600BTwin(TspTwin):
+    """A Keithley 2636B around a circuit; channel A is cabled."""
+
+    model = "2636B"
+    cabled = "smua"
+
+    def __init__(self, circuit: Circuit, serial: str = "4012345") -> None:
+        self.circuit = circuit
+        self.identity = f"Keithley Instruments Inc., Model 2636B, {serial}, 3.3.5"
+        self._channels = {name: Channel(circuit, name, cabled=name == self.cabled) for name in ("smua", "smub")}
+        self._format = {"format.data": 1.0, "format.asciiprecision": 6.0}
+        super().__init__()
+
+    @property
+    def output_on(self) -> bool:
+        """Whether the output of the cabled channel is on."""
+        return self._channels[self.cabled].output_on
+
+    def reset(self) -> None:
+        """``reset()``, ``*RST``: both channels."""
+        for channel in self._channels.values():
+            channel.reset()
+        self._format = {"format.data": 1.0, "format.asciiprecision": 6.0}
+
+    def digits(self) -> int:
+        """Significant digits that `print` writes."""
+        return int(self._format["format.asciiprecision"])
+
+    def _own_functions(self) -> Mapping[str, Callable[..., Value]]:
+        found: dict[str, Callable[..., Value]] = {"printbuffer": self._print_buffer, "beeper.beep": lambda *_: None}
+        for name, channel in self._channels.items():
+            found[f"{name}.reset"] = channel.reset
+            for what in ("i", "v", "iv", "r", "p"):
+                found[f"{name}.measure.{what}"] = partial(channel.measure, what)
+            for buffer, store in channel.buffers.items():
+                found[f"{name}.{buffer}.clear"] = store.clear
+        return found
+
+    def _own_attributes(self) -> Mapping[str, Attribute]:
+        found = {"format.ASCII": Attribute(lambda: 1.0)}
+        for key in self._format:
+            found[key] = Attribute(lambda k=key: self._format[k], lambda value, k=key: self._set_format(k, value))
+        for name, channel in self._channels.items():
+            found |= {f"{name}.{constant}": Attribute(lambda v=value: v) for constant, value in CONSTANTS.items()}
+            for key in DEFAULTS:
+                found[f"{name}.{key}"] = Attribute(
+                    lambda c=channel, k=key: c.state[k], lambda value, c=channel, k=key: c.put(k, value)
+                )
+            found[f"{name}.source.compliance"] = Attribute(channel.in_compliance)
+            for buffer, store in channel.buffers.items():
+                found[f"{name}.{buffer}.n"] = Attribute(lambda s=store: float(len(s)))
+                for part in ("readings", "statuses"):
+                    place = f"{name}.{buffer}.{part}"
+                    found[place] = Attribute(lambda p=place: Path(p))
+        return found
+
+    def _set_format(self, key: str, value: Value) -> None:
+        if not isinstance(value, int | float) or not 1 <= value <= 16:
+            raise TspError(OUT_OF_RANGE, "Parameter too big")
+        self._format[key] = float(value)
+
+    def _print_buffer(self, first: Value, last: Value, *buffers: Value) -> None:
+        """``printbuffer(first, last, buffers...)``: entry by entry, separated by commas."""
+        if not isinstance(first, float) or not isinstance(last, float):
+            raise TspError(1100, "Parameter error: printbuffer")
+        columns = [self._column(buffer) for buffer in buffers]
+        if not 1 <= first <= last or any(len(column) < last for column in columns):
+            raise TspError(OUT_OF_RANGE, "Parameter too big")
+        rows = range(int(first) - 1, int(last))
+        self.replies.append(", ".join(self.shown(column[row]) for row in rows for column in columns))
+
+    def _column(self, buffer: Value) -> list[float]:
+        name, place, part = (*(buffer.name if isinstance(buffer, Path) else "").split("."), "", "")[:3]
+        if name not in self._channels or place not in self._channels[name].buffers:
+            raise TspError(1100, "Parameter error: a reading buffer is expected")
+        at = 1 if part == "statuses" else 0
+        return [entry[at] for entry in self._channels[name].buffers[place]]
+
+
+class Keithley2600BChannelBTwin(Keithley2600BTwin):
+    """The same box, channel B cabled."""
+
+    cabled = "smub"
