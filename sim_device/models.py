@@ -128,52 +128,51 @@ class LinearStep(DeviceModel):
 
 @dataclass(frozen=True)
 class ExponentialStep(DeviceModel):
-    """``ΔG+ = δ+ (1 − A+ e^{−γ+ ω})``, ``ΔG− = −δ− (1 − A− e^{−γ− (1−ω)})``, ω = (G − Gmin)/(Gmax − Gmin).
+    """``ΔG+ = δ+ + ε+ e^{−γ+ ω}``, ``ΔG− = −δ− − ε− e^{−γ− (1−ω)}``, ω = (G − Gmin)/(Gmax − Gmin).
 
-    Neither changes sign (what would is 0); hard bounds. `up`, `down` [unit] are δ± > 0, `a_up`, `a_down` [1] are A±
-    (negative: steps are large where the device starts and fall to δ), `gamma_up`, `gamma_down` [1] are γ±.
-    AIHWKit's ExpStep in these coordinates: γ+ = −2aγ_up and A+ = A_up exp(γ_up (2a b_min/(b_max − b_min) + b)).
+    Neither changes sign (what would is 0); hard bounds. `up`, `down` [unit] are δ±, the steps far from where the
+    device starts; `up_extra`, `down_extra` [unit] are ε±, what is added at the bound they start from;
+    `gamma_up`, `gamma_down` [1] are γ±. AIHWKit's ExpStep, ``Δw (1 − A exp(±γ z))`` with
+    ``z = 2aw/(b_max − b_min) + b``, is δ = Δw, ε+ = −Δw A_up exp(γ_up (2a b_min/(b_max − b_min) + b)), γ+ = −2aγ_up;
+    likewise down.
     """
 
     name: ClassVar[str] = "exponential-step"
     hard_bounds: ClassVar[bool] = True
-    dimensionless: ClassVar[frozenset[str]] = frozenset({"a_up", "a_down", "gamma_up", "gamma_down"})
+    dimensionless: ClassVar[frozenset[str]] = frozenset({"gamma_up", "gamma_down"})
 
     up: float
     down: float
-    a_up: float
-    a_down: float
+    up_extra: float
+    down_extra: float
     gamma_up: float
     gamma_down: float
 
     def step_up(self, conductance: ArrayLike) -> FloatArray:
-        """``δ+ max(0, 1 − A+ e^{−γ+ ω})`` [unit]."""
-        return self.up * np.maximum(0.0, 1.0 - self._decay_up(conductance))
+        """``max(0, δ+ + ε+ e^{−γ+ ω})`` [unit]."""
+        return np.maximum(0.0, self.up + self._extra_up(conductance))
 
     def step_down(self, conductance: ArrayLike) -> FloatArray:
-        """``−δ− max(0, 1 − A− e^{−γ− (1−ω)})`` [unit]."""
-        return -self.down * np.maximum(0.0, 1.0 - self._decay_down(conductance))
+        """``−max(0, δ− + ε− e^{−γ− (1−ω)})`` [unit]."""
+        return -np.maximum(0.0, self.down + self._extra_down(conductance))
 
     def slope_up(self, conductance: ArrayLike) -> FloatArray:
-        """``δ+ γ+ A+ e^{−γ+ ω}/(Gmax − Gmin)`` [1]; 0 where the step is."""
-        decay = self._decay_up(conductance)
-        return np.where(decay < 1, self.up * self.gamma_up * decay / (self.g_max - self.g_min), 0.0)
+        """``−γ+ ε+ e^{−γ+ ω}/(Gmax − Gmin)`` [1]; 0 where the step is."""
+        extra = self._extra_up(conductance)
+        return np.where(self.up + extra > 0, -self.gamma_up * extra / (self.g_max - self.g_min), 0.0)
 
     def slope_down(self, conductance: ArrayLike) -> FloatArray:
-        """``δ− γ− A− e^{−γ− (1−ω)}/(Gmax − Gmin)`` [1]; 0 where the step is."""
-        decay = self._decay_down(conductance)
-        return np.where(decay < 1, self.down * self.gamma_down * decay / (self.g_max - self.g_min), 0.0)
+        """``−γ− ε− e^{−γ− (1−ω)}/(Gmax − Gmin)`` [1]; 0 where the step is."""
+        extra = self._extra_down(conductance)
+        return np.where(self.down + extra > 0, -self.gamma_down * extra / (self.g_max - self.g_min), 0.0)
 
-    def _decay_up(self, conductance: ArrayLike) -> FloatArray:
+    def _extra_up(self, conductance: ArrayLike) -> FloatArray:
         position = (_array(conductance) - self.g_min) / (self.g_max - self.g_min)
-        return self.a_up * np.exp(-self.gamma_up * position)
+        return self.up_extra * np.exp(-self.gamma_up * position)
 
-    def _decay_down(self, conductance: ArrayLike) -> FloatArray:
+    def _extra_down(self, conductance: ArrayLike) -> FloatArray:
         position = (self.g_max - _array(conductance)) / (self.g_max - self.g_min)
-        return self.a_down * np.exp(-self.gamma_down * position)
-
-    def _problems(self) -> list[str]:
-        return _must_be_positive({"up": self.up, "down": self.down})
+        return self.down_extra * np.exp(-self.gamma_down * position)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sim_device.table import TableStep
 EXAMPLES: list[DeviceModel] = [
     SoftBounds(1.0, 3.0, 0.02, 0.01),
     LinearStep(1.0, 3.0, 0.02, -0.03, -0.01, -0.02),
-    ExponentialStep(1.0, 3.0, 0.01, 0.02, -1.2, -0.5, 3.0, 2.0),
+    ExponentialStep(1.0, 3.0, 0.01, 0.02, 0.012, 0.01, 3.0, 2.0),
     PowerStep(1.0, 3.0, 0.02, 0.03, 0.7, 1.8),
     ConstantStep(1.0, 3.0, 0.02, 0.03),
     TableStep(
@@ -104,8 +104,8 @@ def test_aihwkit_exponential_steps_map_as_documented() -> None:
     # AIHWKit: y = 1 - A exp(gamma z), z = 2 a w/(b_max - b_min) + b; ReRamES: a = b = -0.5, gamma = 5, bounds +-1
     a, b, gamma, a_up, w = -0.5, -0.5, 5.0, -1.18445, 0.3
     expected = 1 - a_up * math.exp(gamma * (2 * a * w / 2.0 + b))
-    at_minimum = a_up * math.exp(gamma * (2 * a * -1.0 / 2.0 + b))
-    model = ExponentialStep(-1.0, 1.0, 1.0, 1.0, at_minimum, -0.1, -2 * a * gamma, 5.0)
+    extra = -a_up * math.exp(gamma * (2 * a * -1.0 / 2.0 + b))
+    model = ExponentialStep(-1.0, 1.0, 1.0, 1.0, extra, 0.1, -2 * a * gamma, 5.0)
     assert float(model.step_up(w)) == pytest.approx(expected)
 
 

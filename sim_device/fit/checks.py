@@ -62,8 +62,13 @@ def checks_of(estimate: Estimate, result: Filtered) -> tuple[Check, ...]:
         ("no trend in G", trend(estimate), "the steps are no straight lines in G: innovations have a trend"),
         ("steps fall", slopes(estimate), _grown(estimate)),
     ]
-    share = FAMILY / len(found)
+    share = share_of(len(found))
     return tuple(Check(name, p, p < share, told) for name, p, told in found)
+
+
+def share_of(checks: int) -> float:
+    """Each check's share of the chance of a false alarm (Bonferroni)."""
+    return FAMILY / checks
 
 
 def whiteness(estimate: Estimate, result: Filtered) -> float:

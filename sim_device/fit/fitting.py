@@ -1,29 +1,23 @@
-"""Fit a trace: soft bounds (or straight steps) by maximum likelihood, with uncertainties and a verdict."""
+"""Fit a trace: one device model by maximum likelihood with uncertainties and a verdict, or the best of several."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from instruments.crosspoints import FloatArray
+from instruments.crosspoints import FloatArray, IntArray
 from instruments.errors import InputError
-from sim_device.device_model import DeviceModel
 from sim_device.fit.average import averaged
-from sim_device.fit.checks import Check, checks_of, filtered
 from sim_device.fit.estimate import Estimate, linear
-from sim_device.fit.flexible import flexible, robust_covariance
+from sim_device.fit.families import FAMILIES, family_named
+from sim_device.fit.general import Candidate, candidate, fit_family
 from sim_device.fit.result import Fit
-from sim_device.fit.symmetry import CLEAR, EstimatedSymmetryPoint, symmetry_points
-from sim_device.fit.trace import Trace, trace_of
-from sim_device.fitted import Noise
-from sim_device.models import LinearStep, SoftBounds
-from sim_device.table import TableStep
+from sim_device.fit.straight import linear_step, soft_bounds
+from sim_device.fit.trace import trace_of
 
-Model = Literal["soft-bounds", "linear-step"]
-NODES = 33  # of a table made from curved steps
+BEST = "best"  # name of a model: the kind that holds and has the lowest BIC
 
 
 def fit_trace(
@@ -31,7 +25,7 @@ def fit_trace(
     conductance: ArrayLike,
     *,
     unit: str = "S",
-    model: Model = "soft-bounds",
+    model: str = "soft-bounds",
     segments: ArrayLike | None = None,
 ) -> Fit:
     """Fit one device's trace.
@@ -45,7 +39,8 @@ def fit_trace(
     unit
         "S", or "normalised".
     model
-        "soft-bounds", or "linear-step" for straight steps of any slope.
+        "soft-bounds", "linear-step" (straight steps of any slope), "exponential-step", "power-step", "constant-step",
+        "table" (steps of any smooth shape), or "best": see `compare_models`.
     segments
         (n,) labels of pieces that do not join: nothing is assumed between the last reading of one and the first of
         the next.
@@ -53,251 +48,74 @@ def fit_trace(
     Raises
     ------
     InputError
-        The trace cannot be fitted at all; the message says what is wrong with it.
+        The trace cannot be fitted at all, or not by this model; the message says what is wrong.
     """
-    if model not in ("soft-bounds", "linear-step"):
-        raise InputError(f'{model!r} cannot be fitted to a trace; choose "soft-bounds" or "linear-step"')
+    names = [*(family.name for family in FAMILIES), BEST]
+    if model not in names:
+        raise InputError(f"{model!r} cannot be fitted to a trace; choose one of {', '.join(names)}")
+    straight = _straight(pulses, conductance, unit=unit, segments=segments)
+    if model == BEST:
+        return _best(straight)
+    return _fit(model, straight)
+
+
+def compare_models(
+    pulses: ArrayLike, conductance: ArrayLike, *, unit: str = "S", segments: ArrayLike | None = None
+) -> list[Candidate]:
+    """Every kind of steps on one trace, those that hold first, each part by rising BIC; arguments as for `fit_trace`.
+
+    Kinds that cannot be fitted to the trace are left out. Two kinds whose BIC differ by less than 2 are as good as
+    each other; `Candidate.score` says what that is worth in predicting readings that were left out.
+    """
+    straight = _straight(pulses, conductance, unit=unit, segments=segments)
+    found: list[Candidate] = []
+    for family in FAMILIES:
+        try:
+            tried = candidate(family, straight)
+        except InputError:
+            continue
+        if family.name in ("soft-bounds", "linear-step"):
+            tried = Candidate(_fit(family.name, straight), tried.numbers, tried.bic, tried.score)
+        found.append(tried)
+    return sorted(found, key=lambda each: (not each.fit.accepted, each.bic))
+
+
+def joined(
+    traces: Sequence[tuple[ArrayLike, ArrayLike]],
+) -> tuple[IntArray, FloatArray, IntArray]:
+    """Several traces (pulses, conductance) of one device as one: (pulses, conductance, segments) for `fit_trace`."""
+    parts = [(np.atleast_1d(np.asarray(p)), np.atleast_1d(np.asarray(g, dtype=np.float64))) for p, g in traces]
+    wrong = [str(i + 1) for i, (p, g) in enumerate(parts) if p.shape != g.shape or p.ndim != 1]
+    if wrong or not parts:
+        raise InputError(f"each trace needs one pulse count a reading; trace {', '.join(wrong) or '1'} has not")
+    labels = np.repeat(np.arange(len(parts)), [len(g) for _, g in parts])
+    return np.concatenate([p for p, _ in parts]), np.concatenate([g for _, g in parts]), labels
+
+
+def _straight(pulses: ArrayLike, conductance: ArrayLike, *, unit: str, segments: ArrayLike | None) -> Estimate:
     trace = trace_of(pulses, conductance, unit=unit, segments=segments)
     if int(np.sum((trace.count > 0) & ~trace.starts)) < 7:
         raise InputError("this trace cannot be fitted: fewer readings after pulses than the 6 numbers to be estimated")
-    straight = averaged(linear(trace))
-    return _as_soft_bounds(straight) if model == "soft-bounds" else _as_linear(straight)
+    return averaged(linear(trace))
 
 
-def _as_soft_bounds(straight: Estimate) -> Fit:
-    checks = checks_of(straight, filtered(straight))
-    falling = all(straight.theta[i] < 0 for i, direction in ((1, +1), (3, -1)) if straight.trace.has(direction))
-    bound = straight if falling else linear(straight.trace, softly_bound=True)
-    return _fit("soft-bounds", _soft_bounds_numbers, bound, straight, checks)
+def _fit(model: str, straight: Estimate) -> Fit:
+    if model == "soft-bounds":
+        return soft_bounds(straight)
+    if model == "linear-step":
+        return linear_step(straight)
+    return fit_family(family_named(model), straight)
 
 
-def _as_linear(straight: Estimate) -> Fit:
-    checks = tuple(check for check in checks_of(straight, filtered(straight)) if check.name != "steps fall")
-    return _fit("linear-step", _linear_numbers, straight, straight, checks)
-
-
-def _fit(
-    name: Model,
-    numbers: Callable[[NDArray[np.complex128], Trace], dict[str, np.complex128]],
-    bound: Estimate,
-    straight: Estimate,
-    checks: tuple[Check, ...],
-) -> Fit:
-    trace = bound.trace
-    accepted = straight.converged and not any(check.failed for check in checks)
-    covariance = bound.covariance() if accepted else robust_covariance(bound)
-    missing = _not_identified(name, bound, covariance)
-    values, names, of_values = _delta(numbers, bound, covariance, {text.split(":")[0] for text in missing} - _NOISE)
-    parameters = {key: value for key, value in values.items() if key not in _NOISE}
-    deviation = {key: float(np.sqrt(max(of_values[i, i], 0.0))) for i, key in enumerate(names)}
-    curved = None if accepted else averaged(flexible(straight))
-    bent = curved if curved is not None and curved.shape.size > 2 else None
-    points = symmetry_points(straight, straight.covariance() if accepted else robust_covariance(straight))
-    others = () if bent is None else symmetry_points(bent, robust_covariance(bent))
-    missing += _symmetry_not_identified(trace, points)
-    return Fit(
-        model_name=name,
-        unit=trace.unit,
-        model=_model(name, parameters, trace.unit),
-        parameters=parameters,
-        std={key: deviation.get(key) for key in parameters},
-        names=names,
-        covariance=of_values,
-        noise=_noise(bound if accepted else curved or straight),
-        symmetry_points=points,
-        other_symmetry_points=others,
-        accepted=accepted,
-        why=_why(name, straight, checks, accepted, points, others),
-        checks=checks,
-        not_identified=tuple(missing),
-        estimate=bound,
-        filtered=filtered(bound),
-        table=_table(curved) if curved is not None and trace.has(+1) and trace.has(-1) else None,
-    )
-
-
-def _soft_bounds_numbers(theta: NDArray[np.complex128], trace: Trace) -> dict[str, np.complex128]:
-    u0, u1, d0, d1 = theta[:4]
-    found: dict[str, np.complex128] = {}
-    if trace.has(-1):
-        found[f"g_min_{trace.unit}"] = trace.centre - trace.scale * d0 / d1
-    if trace.has(+1):
-        found[f"g_max_{trace.unit}"] = trace.centre - trace.scale * u0 / u1
-        found["s_up"] = -u1
-    if trace.has(-1):
-        found["s_down"] = -d1
-    return found | _noise_numbers(theta, trace)
-
-
-def _linear_numbers(theta: NDArray[np.complex128], trace: Trace) -> dict[str, np.complex128]:
-    # The range is the measured one, exactly: its ends are no estimates, and Gc is their middle.
-    unit = trace.unit
-    found: dict[str, np.complex128] = {}
-    found[f"g_min_{unit}"] = np.complex128(trace.centre - trace.scale)
-    found[f"g_max_{unit}"] = np.complex128(trace.centre + trace.scale)
-    if trace.has(+1):
-        found |= {f"up_{unit}": trace.scale * theta[0], "up_slope": theta[1]}
-    if trace.has(-1):
-        found |= {f"down_{unit}": trace.scale * theta[2], "down_slope": theta[3]}
-    return found | _noise_numbers(theta, trace)
-
-
-def _noise_numbers(theta: NDArray[np.complex128], trace: Trace) -> dict[str, np.complex128]:
-    found = {f"read_{trace.unit}": trace.scale * np.exp(theta[5] / 2), "cycle_to_cycle": np.exp(theta[4] / 2)}
-    if theta[6].real > -100:
-        found[f"write_{trace.unit}"] = trace.scale * np.exp(theta[6] / 2)
-    return found
-
-
-def _delta(
-    numbers: Callable[[NDArray[np.complex128], Trace], dict[str, np.complex128]],
-    estimate: Estimate,
-    covariance: FloatArray,
-    missing: set[str],
-) -> tuple[dict[str, float | None], tuple[str, ...], FloatArray]:
-    """Values, names of those that are identified, and their covariance J C Jᵀ; J by complex steps, exact."""
-    tiny = 1e-30
-    at = numbers(estimate.theta.astype(np.complex128), estimate.trace)
-    names = tuple(key for key in at if key not in missing)
-    jacobian = np.empty((len(names), len(estimate.theta)))
-    for i in range(len(estimate.theta)):
-        theta = estimate.theta.astype(np.complex128)
-        theta[i] += 1j * tiny
-        moved = numbers(theta, estimate.trace)
-        jacobian[:, i] = [moved[key].imag / tiny for key in names]
-    values = {key: None if key in missing else float(value.real) for key, value in at.items()}
-    return values, names, jacobian @ covariance @ jacobian.T
-
-
-_NOISE = frozenset({"read_S", "read_normalised", "cycle_to_cycle", "write_S", "write_normalised"})
-
-
-def _not_identified(name: Model, estimate: Estimate, covariance: FloatArray) -> list[str]:
-    trace, unit = estimate.trace, estimate.trace.unit
-    found: list[str] = []
-    for direction, way, slope, bound, fraction in (
-        (-1, "down", 3, f"g_min_{unit}", "s_down"),
-        (+1, "up", 1, f"g_max_{unit}", "s_up"),
-    ):
-        if not trace.has(direction):
-            names = (bound, fraction) if name == "soft-bounds" else (f"{way}_{unit}", f"{way}_slope")
-            found += [f"{key}: there is no {way} pulse in the trace" for key in names]
-        elif name == "soft-bounds":
-            found += _bound_not_identified(estimate, covariance, way, slope, bound, fraction)
-    return found + _noise_not_identified(estimate, covariance)
-
-
-def _bound_not_identified(
-    estimate: Estimate, covariance: FloatArray, way: str, slope: int, bound: str, fraction: str
-) -> list[str]:
-    if estimate.held[slope]:
-        text = f"the {way} step does not fall towards a bound within the measured range"
-        return [f"{bound}: {text}", f"{fraction}: {text}"]
-    deviation = float(np.sqrt(covariance[slope, slope]))
-    if abs(estimate.theta[slope]) > CLEAR * deviation:
-        return []
-    return [
-        f"{bound}: the {way} step falls by too little over the measured range to tell where it ends "
-        f"({fraction} = {-estimate.theta[slope]:.2g} ± {deviation:.1g}); ramp further"
-    ]
-
-
-def _noise_not_identified(estimate: Estimate, covariance: FloatArray) -> list[str]:
-    trace = estimate.trace
-    found: list[str] = []
-    deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
-    if estimate.held[5]:
-        least = trace.scale * np.exp(estimate.theta[5] / 2)
-        found.append(f"read_{trace.unit}: below what the readings resolve, {least:.2g} {trace.unit}")
-    if estimate.held[4]:
-        found.append("cycle_to_cycle: at the limit of what is tried; steps and noise cannot be told apart")
-    elif deviation[4] > 1.0:
-        most = np.exp((estimate.theta[4] + 1.645 * deviation[4]) / 2)
-        found.append(f"cycle_to_cycle: hidden by the read noise; below {most:.2g} (95 %)")
-    return found
-
-
-def _symmetry_not_identified(trace: Trace, points: tuple[EstimatedSymmetryPoint, ...]) -> list[str]:
-    if not (trace.has(+1) and trace.has(-1)):
-        return ["symmetry_point: it takes pulses in both directions"]
-    if not points:
-        return ["symmetry_point: up and down steps do not cross in the measured range"]
-    found: list[str] = []
-    if not points[0].clear:
-        found.append(
-            "symmetry_point: up and down steps are nearly parallel, so it is only known to be one of the crossings "
-            "possible in the measured range"
-        )
-    if not points[0].inside:
-        found.append("symmetry_point: it lies beyond the measured range, where straight steps are an extrapolation")
-    return found
-
-
-def _model(name: Model, parameters: dict[str, float | None], unit: str) -> DeviceModel | None:
-    known = {key: value for key, value in parameters.items() if value is not None}
-    kind = SoftBounds if name == "soft-bounds" else LinearStep
-    try:
-        return kind.from_parameters(known, unit)
-    except InputError:
-        return None
-
-
-def _noise(estimate: Estimate) -> Noise:
-    """Standard deviations from log-variances: ``σ = exp(θ/2)``, ``std σ = ½ σ std θ``; None for what was held."""
-    covariance = estimate.covariance() if estimate.shape.size == 2 else robust_covariance(estimate)
-    at, trace = 2 * estimate.shape.size, estimate.trace
-
-    def sigma(i: int, scale: float) -> tuple[float, float | None]:
-        value = scale * float(np.exp(estimate.theta[i] / 2))
-        return value, None if estimate.held[i] else 0.5 * value * float(np.sqrt(covariance[i, i]))
-
-    cycle, cycle_std = sigma(at, 1.0)
-    read, read_std = sigma(at + 1, trace.scale)
-    write, write_std = sigma(at + 2, trace.scale) if estimate.free[at + 2] else (None, None)
-    return Noise(
-        read=read,
-        read_std=read_std,
-        cycle_to_cycle=cycle,
-        cycle_to_cycle_std=cycle_std,
-        write=write,
-        write_std=write_std,
-    )
-
-
-def _why(
-    name: Model,
-    straight: Estimate,
-    checks: tuple[Check, ...],
-    accepted: bool,
-    points: tuple[EstimatedSymmetryPoint, ...],
-    others: tuple[EstimatedSymmetryPoint, ...],
-) -> str:
-    if accepted:
-        passed = ", ".join(f"{check.name} (p = {check.p:.2g})" for check in checks)
-        return f"{name} holds for {int(np.sum(straight.trace.count))} readings: {passed}"
-    failed = sorted((check for check in checks if check.failed), key=lambda check: check.name != "steps fall")
-    told = [f"{check.told} (p = {max(check.p, 1e-99):.1g})" for check in failed]
-    if not straight.converged:
-        told.append("the likelihood has no clear maximum")
-    unit = straight.trace.unit
-    if points and others and not np.isclose(points[0].conductance, others[0].conductance, atol=points[0].std * 2):
-        told.append(
-            f"straight steps cross at {points[0].conductance:.4g} {unit}, curved ones at {others[0].conductance:.4g} "
-            f"{unit}: the symmetry point depends on the shape assumed"
-        )
-    return f"{name} does not hold: " + "; ".join(told)
-
-
-def _table(curved: Estimate) -> TableStep:
-    """The steps of an estimate as a table over the measured range, with its cycle-to-cycle noise as scatter."""
-    trace = curved.trace
-    x = np.linspace(-1.0, 1.0, NODES)
-    up = np.array([curved.at(at, +1)[0] for at in x]) * trace.scale
-    down = np.array([curved.at(at, -1)[0] for at in x]) * trace.scale
-    cycle = float(np.exp(curved.theta[2 * curved.shape.size] / 2))
-    nodes = trace.centre + trace.scale * x
-    return TableStep(
-        float(nodes[0]),
-        float(nodes[-1]),
-        *(tuple(float(v) for v in column) for column in (nodes, up, down, cycle * np.abs(up), cycle * np.abs(down))),
-    )
+def _best(straight: Estimate) -> Fit:
+    """Soft bounds where they hold, being what the field speaks in; else the kind that holds with the lowest BIC."""
+    first = soft_bounds(straight)
+    if first.accepted or not (straight.trace.has(+1) and straight.trace.has(-1)):
+        return first
+    others: list[Candidate] = []
+    for family in FAMILIES[1:]:
+        try:
+            others.append(candidate(family, straight))
+        except InputError:
+            continue
+    return min(others, key=lambda each: (not each.fit.accepted, each.bic)).fit if others else first

@@ -14,14 +14,13 @@ FEW_PIECES = 10  # fewer than these say nothing of how pieces differ
 
 def flexible(straight: Estimate) -> Estimate:
     """The series of 2 to `LARGEST` terms with the lowest ``BIC = −2 ln L + p ln n``, started from straight steps."""
-    readings = int(np.sum((straight.trace.count > 0) & ~straight.trace.starts))
-    best, lowest = straight, _bic(straight, readings)
+    best, lowest = straight, bic(straight)
     last = straight
     for size in range(3, LARGEST + 1):
         shape = Shape(kernels.POLYNOMIAL, size)
         last = maximum(straight.trace, shape, [_longer(last, size)])
-        if _bic(last, readings) < lowest:
-            best, lowest = last, _bic(last, readings)
+        if bic(last) < lowest:
+            best, lowest = last, bic(last)
     return best
 
 
@@ -53,7 +52,9 @@ def _over_pieces(estimate: Estimate, pieces: list[slice]) -> FloatArray:
     return full
 
 
-def _bic(estimate: Estimate, readings: int) -> float:
+def bic(estimate: Estimate) -> float:
+    """``−2 ln L + p ln n`` with p numbers estimated from n readings after pulses; lower is better."""
+    readings = int(np.sum((estimate.trace.count > 0) & ~estimate.trace.starts))
     return -2.0 * estimate.log_likelihood + estimate.numbers * float(np.log(readings))
 
 

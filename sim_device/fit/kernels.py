@@ -26,7 +26,8 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
 
-LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER, STRAIGHT = range(6)  # STRAIGHT: LINEAR without write noise, drift
+# STRAIGHT is LINEAR without write noise and drift; HARD are constant steps up to a hard bound.
+LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER, HARD, STRAIGHT = range(7)
 EXTRA = 4  # parameters after the steps: ln σc², ln σr², ln σw², drift
 # (mean, count, scatter, pulses, elapsed, starts) of `sim_device.fit.trace.Trace`
 Rows: TypeAlias = tuple[FloatArray, FloatArray, FloatArray, IntArray, FloatArray, NDArray[np.bool_]]
@@ -52,6 +53,8 @@ def step_of(
         return _piecewise(size, knots, theta, at, x, value, slope)
     if kind == EXPONENTIAL:
         return _exponential(theta, at, x, value, slope)
+    if kind == HARD:
+        return _hard(knots, theta, at, x, value, slope)
     return _power(theta, at, x, value, slope)
 
 
@@ -105,6 +108,22 @@ def _exponential(
     value[0], value[1], value[2] = 1.0, g, b * h
     slope[0], slope[1], slope[2] = 0.0, e, b * x * e
     return theta[at] + b * g, b * e, b * c * e
+
+
+@compiled
+def _hard(
+    knots: FloatArray, theta: FloatArray, at: int, x: float, value: FloatArray, slope: FloatArray
+) -> tuple[float, float, float]:
+    """Step ±min(θ0, way to the bound θ1), the corner rounded over w = `knots[0]`: −w ln(e^{−A/w} + e^{−B/w})."""
+    sign, width = (1.0 if at == 0 else -1.0), knots[0]
+    a, b = theta[at], sign * (theta[at + 1] - x)
+    smaller = min(a, b)
+    total = math.exp((smaller - a) / width) + math.exp((smaller - b) / width)
+    by_a, by_b = math.exp((smaller - a) / width) / total, math.exp((smaller - b) / width) / total
+    corner = by_a * by_b / width
+    value[0], value[1] = sign * by_a, by_b
+    slope[0], slope[1] = -corner, sign * corner
+    return sign * (smaller - width * math.log(total)), -by_b, -sign * corner
 
 
 @compiled

@@ -12,6 +12,8 @@ from instruments.errors import InputError
 from sim_device.device_model import DeviceModel
 from sim_device.fit.checks import Check, Filtered
 from sim_device.fit.estimate import Estimate
+from sim_device.fit.flexible import robust_covariance
+from sim_device.fit.steps import Steps, steps_of
 from sim_device.fit.symmetry import EstimatedSymmetryPoint
 from sim_device.fitted import (
     Covariance,
@@ -51,6 +53,8 @@ class Fit:
         What the data do not tell, and why; one sentence each, beginning with the name.
     estimate, filtered
         Behind all this: the maximum in scaled units, and the filter and smoother at it.
+    table, curved
+        Where the model is not accepted: curved steps as a device model, and their maximum in scaled units.
     """
 
     model_name: str
@@ -70,6 +74,7 @@ class Fit:
     estimate: Estimate
     filtered: Filtered
     table: DeviceModel | None = field(default=None, repr=False)
+    curved: Estimate | None = field(default=None, repr=False)
 
     @property
     def log_likelihood(self) -> float:
@@ -104,6 +109,38 @@ class Fit:
         stable = [point for point in self.symmetry_points if point.stable]
         return (stable or list(self.symmetry_points) or [None])[0]
 
+    @property
+    def unfit_for_auxiliary(self) -> str:
+        """Why the device cannot stand in SHD's auxiliary array; "" where it can.
+
+        The auxiliary array lives on pulsing driving each device back to its symmetry point: it must be there, stable,
+        known, and approached in small steps. Soft bounds need not hold.
+        """
+        rough = [check.told for check in self.checks if check.name == "no abrupt step" and check.failed]
+        if rough:
+            return rough[0]
+        point = self.symmetry_point
+        if point is None:
+            return "it has no symmetry point in the measured range"
+        unit = self.unit
+        if not point.clear:
+            return "its symmetry point is not identified: up and down steps are nearly parallel"
+        if not point.stable:
+            return f"its symmetry point at {point.conductance:.4g} {unit} is unstable: pulsing drives away from it"
+        if not point.inside:
+            return f"its symmetry point at {point.conductance:.4g} {unit} lies beyond the measured range"
+        return "" if point.step > 0 else "its up step does not point up at the symmetry point"
+
+    def steps(self, points: int = 101) -> Steps:
+        """The mean steps ΔG±(G) over the measured range, each with its standard deviation.
+
+        Free of the bias that read noise brings to differences of readings: they come from the likelihood of the whole
+        trace. Of the fitted model where it holds, else of curved steps.
+        """
+        estimate = self.estimate if self.accepted or self.curved is None else self.curved
+        covariance = estimate.covariance() if self.accepted else robust_covariance(estimate)
+        return steps_of(estimate, covariance, points)
+
     def json(self) -> dict[str, Any]:
         """As one JSON object; every conductance carries its unit in the key, nothing is NaN or infinite."""
         point = self.symmetry_point
@@ -118,6 +155,7 @@ class Fit:
             "symmetry_points": [_point_json(each, self.unit) for each in self.symmetry_points],
             "symmetry_points_of_curved_steps": [_point_json(each, self.unit) for each in self.other_symmetry_points],
             "not_identified": list(self.not_identified),
+            "auxiliary_array": {"usable": not self.unfit_for_auxiliary, "why_not": self.unfit_for_auxiliary or None},
             "unit": self.unit,
             "readings": int(np.sum(self.estimate.trace.count)),
             "pulses": int(np.sum(np.abs(self.estimate.trace.pulses[~self.estimate.trace.starts]))),
@@ -162,6 +200,28 @@ class Fit:
             last=float(self.smoothed[-1]),
             readings=int(np.sum(trace.count)),
         )
+
+
+def noise_of(estimate: Estimate) -> Noise:
+    """Standard deviations from log-variances: ``σ = exp(θ/2)``, ``std σ = ½ σ std θ``; None for what was held."""
+    covariance = estimate.covariance() if estimate.shape.size == 2 else robust_covariance(estimate)
+    at, trace = 2 * estimate.shape.size, estimate.trace
+
+    def sigma(i: int, scale: float) -> tuple[float, float | None]:
+        value = scale * float(np.exp(estimate.theta[i] / 2))
+        return value, None if estimate.held[i] else 0.5 * value * float(np.sqrt(covariance[i, i]))
+
+    cycle, cycle_std = sigma(at, 1.0)
+    read, read_std = sigma(at + 1, trace.scale)
+    write, write_std = sigma(at + 2, trace.scale) if estimate.free[at + 2] else (None, None)
+    return Noise(
+        read=read,
+        read_std=read_std,
+        cycle_to_cycle=cycle,
+        cycle_to_cycle_std=cycle_std,
+        write=write,
+        write_std=write_std,
+    )
 
 
 def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
