@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_device.virtual_bench.scpi import ScpiTwin, common_commands
+from sim_device.virtual_bench.scpi import ScpiTwin
+from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, SettingsTwin, add_settings
 from sim_device.virtual_bench.scpi_values import ScpiError, number, split_outside_quotes
 

@@ -10,8 +10,9 @@ from typing import Any, ClassVar, Final
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, Measured, Meter, smallest
-from sim_device.virtual_bench.scpi import CommandTree, common_commands
+from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
+from sim_device.virtual_bench.scpi_tree import CommandTree
 from sim_device.virtual_bench.scpi_values import ScpiError
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]

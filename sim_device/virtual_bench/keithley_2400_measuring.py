@@ -11,7 +11,9 @@ from typing import Final, TypeAlias
 
 from sim_device.virtual_bench.keithley_2400 import Keithley2400Twin
 from sim_device.virtual_bench.meter import LINE_FREQUENCY
-from sim_device.virtual_bench.scpi import Arguments, Entry, Handler, ScpiTwin, Suffixes, no_arguments
+from sim_device.virtual_bench.scpi import ScpiTwin
+from sim_device.virtual_bench.scpi_common import no_arguments
+from sim_device.virtual_bench.scpi_tree import Arguments, Entry, Handler, Suffixes
 from sim_device.virtual_bench.scpi_values import ScpiError, boolean, choice, string
 
 FUNCTIONS: Final = ("VOLTage", "VOLTage:DC", "CURRent", "CURRent:DC", "RESistance")

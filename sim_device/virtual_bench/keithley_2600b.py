@@ -11,7 +11,8 @@ from typing import Final
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
-from sim_device.virtual_bench.tsp import Attribute, Path, TspError, TspTwin, Value
+from sim_device.virtual_bench.tsp import Attribute, TspTwin
+from sim_device.virtual_bench.tsp_parser import Path, TspError, Value
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
 CURRENT_RANGES: Final = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5)  # [A]

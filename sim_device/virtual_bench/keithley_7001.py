@@ -10,7 +10,9 @@ from typing import ClassVar, Final
 
 from instruments.wiring import Relay
 from sim_device.virtual_bench.circuit import Circuit
-from sim_device.virtual_bench.scpi import Arguments, CommandTree, Entry, ScpiTwin, Suffixes, common_commands
+from sim_device.virtual_bench.scpi import ScpiTwin
+from sim_device.virtual_bench.scpi_common import common_commands
+from sim_device.virtual_bench.scpi_tree import Arguments, CommandTree, Entry, Suffixes
 from sim_device.virtual_bench.scpi_values import ScpiError, is_form_of
 
 ROWS: Final = "ABCD"

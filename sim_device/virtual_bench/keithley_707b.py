@@ -12,7 +12,8 @@ from typing import Final
 
 from instruments.wiring import Relay
 from sim_device.virtual_bench.circuit import Circuit
-from sim_device.virtual_bench.tsp import Attribute, TspError, TspTwin, Value
+from sim_device.virtual_bench.tsp import Attribute, TspTwin
+from sim_device.virtual_bench.tsp_parser import TspError, Value
 
 SLOTS: Final = 6
 ROWS: Final = "ABCDEFGH"

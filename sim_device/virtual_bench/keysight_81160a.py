@@ -11,8 +11,10 @@ from typing import ClassVar, Final
 from sim_device.virtual_bench import generator
 from sim_device.virtual_bench.circuit import Circuit
 from sim_device.virtual_bench.generator import GeneratorTwin, gain
-from sim_device.virtual_bench.scpi import Arguments, CommandTree, Entry, ScpiTwin, Suffixes, common_commands
+from sim_device.virtual_bench.scpi import ScpiTwin
+from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Derived, Flag, Number, Setting, SettingsTwin, add_settings
+from sim_device.virtual_bench.scpi_tree import Arguments, CommandTree, Entry, Suffixes
 from sim_device.virtual_bench.scpi_values import ScpiError, choice, number
 
 WINDOW: Final = 5.0  # [V] into 50 ohm; twice that into an open circuit

@@ -11,17 +11,10 @@ from typing import ClassVar, Final, TypeAlias
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
-from sim_device.virtual_bench.scpi import (
-    Arguments,
-    CommandTree,
-    Entry,
-    Handler,
-    ScpiTwin,
-    Suffixes,
-    common_commands,
-    no_arguments,
-)
+from sim_device.virtual_bench.scpi import ScpiTwin
+from sim_device.virtual_bench.scpi_common import common_commands, no_arguments
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
+from sim_device.virtual_bench.scpi_tree import Arguments, CommandTree, Entry, Handler, Suffixes
 from sim_device.virtual_bench.scpi_values import ScpiError, choice, string
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]

@@ -1,4 +1,4 @@
-"""A SCPI instrument that speaks as IEEE 488.2 and SCPI-1999 say: headers, chains, parameters, queues and status.
+"""A SCPI instrument that speaks as IEEE 488.2 and SCPI-1999 say: chains, queues and status.
 
 A message is parsed once and remembered: what it means depends on its text alone. A twin of an instrument is a
 `ScpiTwin` with a table of commands written as its manual writes them.
@@ -8,115 +8,10 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import ClassVar, Final, NamedTuple, TypeAlias
+from typing import ClassVar, Final, NamedTuple
 
-from sim_device.virtual_bench.scpi_values import ScpiError, short_form, split_outside_quotes
-
-Arguments: TypeAlias = tuple[str, ...]
-Suffixes: TypeAlias = tuple[int, ...]
-Handler: TypeAlias = Callable[["ScpiTwin", Suffixes, Arguments], "str | None"]
-
-
-@dataclass
-class Entry:
-    """What a header does: `set` when it comes as a command, `query` when it ends in a question mark."""
-
-    set: Handler | None = None
-    query: Handler | None = None
-
-
-@dataclass
-class _Node:
-    """One keyword of the command tree; `slots` tells which numeric suffix each keyword on the way here fills."""
-
-    children: dict[str, _Node] = field(default_factory=dict[str, "_Node"])
-    entry: Entry | None = None
-    slots: tuple[int | None, ...] = ()
-    suffixes: tuple[int, ...] = ()  # largest allowed value of each numeric suffix
-
-
-class CommandTree:
-    """Headers as manuals write them, such as ``[:SOURce]:VOLTage#2[:LEVel][:IMMediate]:HIGH``.
-
-    Upper case is the short form, brackets mean optional, ``#2`` a numeric suffix of 1 or 2 that defaults to 1.
-    """
-
-    def __init__(self) -> None:
-        self._root = _Node()
-
-    def add(self, pattern: str, entry: Entry) -> None:
-        """Add a header; both its forms, with and without each optional keyword, lead to `entry`."""
-        parts = _PART.findall(pattern)
-        suffixes = tuple(int(most) for _, _, most in parts if most)
-        self._insert(self._root, list(_numbered(parts)), (), entry, suffixes)
-
-    def _insert(
-        self, node: _Node, parts: list[_Keyword], slots: tuple[int | None, ...], entry: Entry, suffixes: tuple[int, ...]
-    ) -> None:
-        if not parts:
-            node.entry, node.slots, node.suffixes = entry, slots, suffixes
-            return
-        first, rest = parts[0], parts[1:]
-        if first.optional:
-            self._insert(node, rest, slots, entry, suffixes)
-        child = node.children.get(first.short) or node.children.get(first.long) or _Node()
-        node.children[first.short] = node.children[first.long] = child
-        self._insert(child, rest, (*slots, first.slot), entry, suffixes)
-
-    def find(self, keywords: tuple[str, ...]) -> tuple[Entry, Suffixes]:
-        """The entry of a header and its numeric suffixes; `ScpiError` -113 or -114."""
-        node = self._root
-        given: list[int | None] = []
-        for keyword in keywords:
-            child, number = node.children.get(keyword), None
-            if child is None:
-                bare = keyword.rstrip("0123456789")
-                child = node.children.get(bare)
-                number = int(keyword[len(bare) :]) if len(bare) < len(keyword) else None
-            if child is None:
-                raise ScpiError(-113, "Undefined header")
-            given.append(number)
-            node = child
-        if node.entry is None:
-            raise ScpiError(-113, "Undefined header")
-        return node.entry, _suffixes(node, given)
-
-
-class _Keyword(NamedTuple):
-    short: str
-    long: str
-    optional: bool
-    slot: int | None
-
-
-_PART: Final = re.compile(r"(\[?):?([A-Za-z*]+)(?:#(\d+))?\]?")
-
-
-def _numbered(parts: list[tuple[str, str, str]]) -> list[_Keyword]:
-    keywords: list[_Keyword] = []
-    slot = 0
-    for bracket, word, most in parts:
-        keywords.append(_Keyword(short_form(word), word.upper(), bool(bracket), slot if most else None))
-        slot += bool(most)
-    return keywords
-
-
-def _suffixes(node: _Node, given: list[int | None]) -> Suffixes:
-    values = [1] * len(node.suffixes)
-    for slot, number in zip(node.slots, given, strict=True):
-        if number is None:
-            continue
-        if slot is None:
-            # A keyword without a suffix of its own takes a 1, as SCPI-1999 6.2.5.2 says of the default.
-            if number != 1:
-                raise ScpiError(-113, "Undefined header")
-        elif 1 <= number <= node.suffixes[slot]:
-            values[slot] = number
-        else:
-            raise ScpiError(-114, "Header suffix out of range")
-    return tuple(values)
+from sim_device.virtual_bench.scpi_tree import Arguments, CommandTree, Handler, Suffixes
+from sim_device.virtual_bench.scpi_values import ScpiError, split_outside_quotes
 
 
 class _Unit(NamedTuple):
@@ -273,71 +168,3 @@ class ScpiTwin:
             raise ScpiError(-113, "Undefined header")
         arguments = tuple(part.strip() for part in split_outside_quotes(rest, ",")) if rest and rest.strip() else ()
         return _Unit(handler, suffixes, arguments, None), path
-
-
-def no_arguments(act: Callable[[ScpiTwin], str | None]) -> Handler:
-    """A handler that takes no parameter."""
-
-    def handler(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> str | None:
-        if arguments:
-            raise ScpiError(-108, "Parameter not allowed")
-        return act(twin)
-
-    return handler
-
-
-def _enable(name: str) -> Entry:
-    def put(twin: ScpiTwin, _: Suffixes, arguments: Arguments) -> None:
-        if len(arguments) != 1:
-            raise ScpiError(-109, "Missing parameter")
-        try:
-            value = round(float(arguments[0]))
-        except ValueError:
-            raise ScpiError(-104, "Data type error") from None
-        if not 0 <= value <= 255:
-            raise ScpiError(-222, "Data out of range")
-        setattr(twin, name, value)
-
-    return Entry(set=put, query=no_arguments(lambda twin: str(getattr(twin, name))))
-
-
-def _clear_status(twin: ScpiTwin) -> None:
-    twin.errors.clear()
-    twin.event_status = 0
-
-
-def _event_status(twin: ScpiTwin) -> str:
-    status, twin.event_status = twin.event_status, 0
-    return str(status)
-
-
-def _complete(twin: ScpiTwin) -> None:
-    twin.finish()
-    twin.event_status |= OPERATION_COMPLETE
-
-
-def _completed(twin: ScpiTwin) -> str:
-    twin.finish()
-    return "1"
-
-
-def common_commands() -> CommandTree:
-    """A tree with the mandatory commands of IEEE 488.2 and the error queue of SCPI."""
-    tree = CommandTree()
-    for header, entry in {
-        "*IDN": Entry(query=no_arguments(lambda twin: twin.identity)),
-        "*RST": Entry(set=no_arguments(lambda twin: twin.reset())),
-        "*CLS": Entry(set=no_arguments(_clear_status)),
-        "*OPC": Entry(set=no_arguments(_complete), query=no_arguments(_completed)),
-        "*WAI": Entry(set=no_arguments(lambda twin: twin.finish())),
-        "*TRG": Entry(set=no_arguments(lambda twin: twin.trigger())),
-        "*TST": Entry(query=no_arguments(lambda _: "0")),
-        "*ESR": Entry(query=no_arguments(_event_status)),
-        "*STB": Entry(query=no_arguments(lambda twin: str(twin.status_byte()))),
-        "*ESE": _enable("event_enable"),
-        "*SRE": _enable("service_enable"),
-        ":SYSTem:ERRor[:NEXT]": Entry(query=no_arguments(lambda twin: twin.pop_error())),
-        ":SYSTem:VERSion": Entry(query=no_arguments(lambda _: "1999.0")),
-    }.items():
-        tree.add(header, entry)
-    return tree

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from sim_device.virtual_bench.scpi import Arguments, CommandTree, Entry, ScpiTwin, Suffixes
+from sim_device.virtual_bench.scpi import ScpiTwin
+from sim_device.virtual_bench.scpi_tree import Arguments, CommandTree, Entry, Suffixes
 from sim_device.virtual_bench.scpi_values import ScpiError, boolean, choice, is_form_of, number, string
 
 Bound: TypeAlias = float | Callable[["SettingsTwin", int], float]

@@ -10,8 +10,9 @@ from typing import ClassVar, Final
 from sim_device.virtual_bench import generator
 from sim_device.virtual_bench.circuit import Circuit
 from sim_device.virtual_bench.generator import GeneratorTwin, gain
-from sim_device.virtual_bench.scpi import CommandTree, Entry, common_commands, no_arguments
+from sim_device.virtual_bench.scpi_common import common_commands, no_arguments
 from sim_device.virtual_bench.scpi_settings import Choice, Derived, Flag, Number, Setting, SettingsTwin, add_settings
+from sim_device.virtual_bench.scpi_tree import CommandTree, Entry
 from sim_device.virtual_bench.scpi_values import ScpiError
 
 FUNCTIONS: Final = ("SINusoid", "SQUare", "PULSe", "RAMP", "PRNoise", "DC", "SINC", "GAUSsian", "LORentz")
