@@ -137,7 +137,7 @@ class Fit:
         Free of the bias that read noise brings to differences of readings: they come from the likelihood of the whole
         trace. Of the fitted model where it holds, else of curved steps.
         """
-        estimate = self.estimate if self.accepted or self.curved is None else self.curved
+        estimate = self.curved or self.estimate
         covariance = estimate.covariance() if self.accepted else robust_covariance(estimate)
         return steps_of(estimate, covariance, points)
 
@@ -165,14 +165,14 @@ class Fit:
         }
 
     def device(self, provenance: Provenance | None = None) -> FittedDevice:
-        """The device as a file holds it: the fitted model where it is accepted, else a table of the curved steps.
+        """The device as a file holds it: the fitted model where it holds and is identified, else a table of steps.
 
         Raises
         ------
         InputError
             A direction was never pulsed, so that there is no device to train on.
         """
-        model = self.model if self.accepted else self.table or self.model
+        model = self.model if self.accepted and self.model else self.table or self.model
         if model is None:
             raise InputError("no device can be made of this fit: " + "; ".join(self.not_identified or (self.why,)))
         own = model is self.model

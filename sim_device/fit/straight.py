@@ -53,7 +53,9 @@ def _fit(
     values, names, of_values = _delta(numbers, bound, covariance, {text.split(":")[0] for text in missing} - _NOISE)
     parameters = {key: value for key, value in values.items() if key not in _NOISE}
     deviation = {key: float(np.sqrt(max(of_values[i, i], 0.0))) for i, key in enumerate(names)}
-    curved = None if accepted else averaged(flexible(straight))
+    model = _model(name, parameters, trace.unit)
+    both = trace.has(+1) and trace.has(-1)
+    curved = None if accepted and (model or not both) else averaged(flexible(straight))
     bent = curved if curved is not None and curved.shape.size > 2 else None
     points = symmetry_points(straight, straight.covariance() if accepted else robust_covariance(straight))
     others = () if bent is None else symmetry_points(bent, robust_covariance(bent))
@@ -61,12 +63,12 @@ def _fit(
     return Fit(
         model_name=name,
         unit=trace.unit,
-        model=_model(name, parameters, trace.unit),
+        model=model,
         parameters=parameters,
         std={key: deviation.get(key) for key in parameters},
         names=names,
         covariance=of_values,
-        noise=noise_of(bound if accepted else curved or straight),
+        noise=noise_of(curved or bound),
         symmetry_points=points,
         other_symmetry_points=others,
         accepted=accepted,
@@ -75,7 +77,7 @@ def _fit(
         not_identified=tuple(missing),
         estimate=bound,
         filtered=filtered(bound),
-        table=TableFamily().model(curved) if curved is not None and trace.has(+1) and trace.has(-1) else None,
+        table=TableFamily().model(curved) if curved is not None and both else None,
         curved=curved,
     )
 
