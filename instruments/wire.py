@@ -10,6 +10,7 @@ import io
 import logging
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from json.encoder import encode_basestring_ascii as quoted
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +24,7 @@ from pyvisa.errors import VisaIOError
 from pyvisa.rname import InvalidResourceName, ResourceName
 
 from instruments.clock import Clock, RealClock
-from instruments.errors import InputError, InstrumentError, NotAnswering
+from instruments.errors import InputError, InstrumentError, NotAnswering, WrongInstrument
 from instruments.units import text as with_unit
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CHUNK = 20 * 1024  # [bytes] of one read; small chunks are 10 times slower with pyvisa-py
+IDENTITY = "*IDN?"  # its first answer is whom a connection that was lost must lead to again
 TERMINATION = "\n"  # of every message in both directions: IEEE 488.2, and the default of the boxes' sockets
 _LINE_FEED = TERMINATION.encode("ascii")
 
@@ -92,6 +94,7 @@ class Wire(VISAAdapter):
         self.timeout = timeout
         self._sink = sink
         self._last_written = ""
+        self._identity: str | None = None
         self._resource = resource
         if visa_library == "@py" or not isinstance(visa_library, str):
             _check_name(resource)  # a vendor's library knows aliases as well
@@ -141,6 +144,8 @@ class Wire(VISAAdapter):
             self._garbled(received)
         reply = received[:-1].decode("ascii")
         self._note("read", reply)
+        if self._identity is None and self._last_written == IDENTITY:
+            self._identity = reply
         return reply
 
     def _note(self, direction: str, text: str) -> None:
@@ -166,28 +171,44 @@ class Wire(VISAAdapter):
     def _lost(self, error: Exception) -> NoReturn:
         """Make the session clean, then say what was not answered."""
         timed_out = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
-        cleaned = self._clean()
+        usable = self._clean() if timed_out else self._open_anew()
         if timed_out:
             what = f"did not answer {self._last_written!r} within {with_unit(self.timeout, 's')}"
         else:
-            what = f"is gone, at {self._last_written!r}: {error}"
-        after = "" if cleaned else "; it could not be cleared either: check its power and its cable"
+            what = f"was lost at {self._last_written!r} ({error})"
+        after = "" if usable else "; it could not be reached again: check its power and its cable"
         raise NotAnswering(f"{self} {what}{after}") from error
 
     def _clean(self) -> bool:
         """No late reply may answer the next query: clear the device, or open a raw socket anew."""
+        if isinstance(self.connection, pyvisa.resources.TCPIPSocket):
+            return self._open_anew()
         try:
-            if isinstance(self.connection, pyvisa.resources.TCPIPSocket):
-                self.connection.close()
-                self.connection.open()
-                self.connection.timeout = self.timeout * 1e3
-                _restore_termination(self.connection)
-                self._prepare_session()
-            else:
-                self.connection.clear()
+            self.connection.clear()
         except (VisaError, OSError) as error:
             log.warning("%s could not be cleared: %s", self, error)
+            return self._open_anew()
+        return True
+
+    def _open_anew(self) -> bool:
+        """Another session, to the same instrument as before; `WrongInstrument` if it is another one now."""
+        connection = self.connection
+        try:
+            with suppress(VisaError, OSError):
+                connection.close()
+            connection.open()
+            connection.timeout = self.timeout * 1e3
+            _restore_termination(connection)
+            self._prepare_session()
+            found = connection.query(IDENTITY) if self._identity is not None else None
+        except (VisaError, OSError, UnicodeDecodeError, UserWarning) as error:
+            log.warning("%s could not be opened anew: %s", self, error)
             return False
+        if found != self._identity:
+            connection.close()
+            raise WrongInstrument(
+                f"{self} was lost, and who answers there now is {found!r}, not {self._identity!r}; nothing was sent"
+            )
         return True
 
 

@@ -15,7 +15,7 @@ from pymeasure.adapters import Adapter
 from instruments.crosspoints import Pulse
 from instruments.drivers.connected import si
 from instruments.drivers.scpi import Scpi
-from instruments.errors import InputError, LimitError
+from instruments.errors import InputError, InstrumentError, LimitError
 from instruments.limits import Limits
 from instruments.roles import PulseSource
 from instruments.units import text
@@ -99,7 +99,7 @@ class BurstGenerator(Scpi, PulseSource):
     def off(self) -> None:
         """Output off."""
         self._on = False
-        self.write(self.commands.output.format("OFF"))
+        self.switch_off(self.commands.output.format("OFF"))
 
     def output_on(self) -> None:
         """Output on, at rest at 0 V."""
@@ -150,9 +150,11 @@ class BurstGenerator(Scpi, PulseSource):
             self._count = count
         duration = (count - 1) * self.period(self._width) + self._width + self.edge(self._width)
         if duration <= QUICK:
-            self.ask("*TRG;*OPC?")
-            return duration
-        self.write("*TRG")
-        self.clock.wait(duration)
-        self.ask("*OPC?")
+            done = self.ask("*TRG;*OPC?")
+        else:
+            self.write("*TRG")
+            self.clock.wait(duration)
+            done = self.ask("*OPC?")
+        if done.strip() not in ("1", "+1"):
+            raise InstrumentError(f"{self.name} answered '*OPC?' with {done!r}: whether {count} pulses came is unknown")
         return duration

@@ -9,7 +9,7 @@ from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.clock import Clock, RealClock
-from instruments.errors import CommandRefused, InstrumentError
+from instruments.errors import CommandRefused, InstrumentError, NotAnswering
 from instruments.limits import Limits
 
 MOST_ERRORS = 32  # entries read from an error queue before giving up on it
@@ -53,6 +53,13 @@ class Connected(Instrument):
     def write(self, command: str, **kwargs: Any) -> None:
         """Send a command."""
         self.adapter.write(command, **kwargs)
+
+    def switch_off(self, command: str) -> None:
+        """Send what switches off; once more if the connection was lost and could be opened again: off is off."""
+        try:
+            self.write(command)
+        except NotAnswering:
+            self.write(command)
 
     def identity(self) -> str:
         """Answer of the identity query."""

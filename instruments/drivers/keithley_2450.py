@@ -41,7 +41,7 @@ class Keithley2450(Scpi, SourceMeasureUnit):
 
     def off(self) -> None:
         """Output off."""
-        self.write(":OUTP OFF")
+        self.switch_off(":OUTP OFF")
 
     def is_off(self) -> bool:
         """Whether the instrument says that its output is off."""

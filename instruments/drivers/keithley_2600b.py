@@ -42,7 +42,7 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
 
     def off(self) -> None:
         """Output off."""
-        self.write(f"{self.smu}.source.output = 0")
+        self.switch_off(f"{self.smu}.source.output = 0")
 
     def is_off(self) -> bool:
         """Whether the instrument says that the output of this channel is off."""

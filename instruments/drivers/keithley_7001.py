@@ -37,7 +37,7 @@ class Keithley7001(Scpi, SwitchMatrix):
 
     def off(self) -> None:
         """All relays open."""
-        self.write(":ROUT:OPEN ALL")
+        self.switch_off(":ROUT:OPEN ALL")
 
     def is_off(self) -> bool:
         """Whether the instrument says that no relay is closed."""

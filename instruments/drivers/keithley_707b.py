@@ -38,7 +38,7 @@ class Keithley707B(Tsp, SwitchMatrix):
 
     def off(self) -> None:
         """All relays open."""
-        self.write('channel.open("allslots")')
+        self.switch_off('channel.open("allslots")')
 
     def is_off(self) -> bool:
         """Whether the instrument says that no relay is closed."""

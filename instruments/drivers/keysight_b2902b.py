@@ -41,7 +41,7 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
 
     def off(self) -> None:
         """Output off."""
-        self.write(":OUTP1 OFF")
+        self.switch_off(":OUTP1 OFF")
 
     def is_off(self) -> bool:
         """Whether the instrument says that the output of channel 1 is off."""

@@ -33,6 +33,9 @@ class Port:
     def __init__(self, twin: Twin) -> None:
         self.twin = twin
 
+    def opened(self) -> None:
+        """A session to the instrument was opened."""
+
     def send(self, message: str) -> None:
         """One message to the instrument, without termination."""
         self.twin.receive(message)
@@ -112,6 +115,7 @@ class VirtualVisaLibrary(VisaLibraryBase):
             return 0, self.handle_return_value(None, StatusCode.error_resource_not_found)
         handle = next(self._handles)
         self._sessions[handle] = _Session(name, port)
+        port.opened()
         return handle, self.handle_return_value(handle, StatusCode.success)  # type: ignore[arg-type]
 
     def close(self, session: Any) -> StatusCode:
