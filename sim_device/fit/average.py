@@ -17,7 +17,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit import kernels
-from sim_device.fit.estimate import Estimate, likelihood, limits_of, scaled_inverse
+from sim_device.fit.estimate import Estimate, Limits, likelihood, limits_of, scaled_inverse
 from sim_device.fit.solver import maximise
 
 FARTHEST = 12  # nodes to either side
@@ -43,22 +43,23 @@ def averaged(estimate: Estimate) -> Estimate:
         return estimate
     spread = 1.0 / np.sqrt(max(estimate.information[at, at], 1e-3))
     step = float(np.clip(spread, 0.02, 0.8))
-    nodes = [node_at(estimate, estimate.theta, 0.0)]
+    limits = limits_of(estimate)
+    nodes = [node_at(estimate, estimate.theta, 0.0, limits)]
     for sign in (+1, -1):
         last = nodes[0]
         for _ in range(FARTHEST):
-            last = node_at(estimate, last.theta, sign * step)
+            last = node_at(estimate, last.theta, sign * step, limits)
             nodes.append(last)
             if last.log_weight < max(node.log_weight for node in nodes) - NEGLIGIBLE:
                 break
     return _mixed(estimate, nodes)
 
 
-def node_at(estimate: Estimate, theta: FloatArray, move: float) -> Node:
+def node_at(estimate: Estimate, theta: FloatArray, move: float, limits: Limits | None = None) -> Node:
     """Everything but ln σc² maximised, from `theta` with ln σc² moved by `move`, and held there."""
     s, at = estimate.shape, 2 * estimate.shape.size
-    free, floor, ceiling, prior = limits_of(estimate)
-    free[at] = False
+    free, floor, ceiling, prior = limits or limits_of(estimate)
+    free = free & (np.arange(s.total) != at)
     moved = theta.copy()
     moved[at] += move
     score, information, _ = kernels.empty_results(s.total)

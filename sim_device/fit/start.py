@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from instruments.crosspoints import FloatArray
 from sim_device.fit.trace import Trace
 
-STRIDES = (1, 4, 16, 64)  # rows between the two readings of a difference
+STRIDES = (1, 8, 64)  # rows between the two readings of a difference
 
 
 def linear_starts(trace: Trace) -> list[FloatArray]:
@@ -51,11 +51,13 @@ def _line(change: FloatArray, pulses: FloatArray, x: FloatArray, z: FloatArray) 
     """Solve ``Σ (1, z)ᵀ (change − pulses (a + b x)) = 0`` for (a, b); None where there is no spread to tell b."""
     if len(change) < 4:
         return None
-    matrix = np.array([[np.sum(pulses), np.sum(pulses * x)], [np.sum(z * pulses), np.sum(z * pulses * x)]])
-    if abs(np.linalg.det(matrix)) < 1e-6 * abs(matrix[0, 0]) * np.sum(pulses):
+    n, nx, zn, znx = float(pulses.sum()), float(pulses @ x), float(z @ pulses), float(z @ (pulses * x))
+    determinant = n * znx - nx * zn
+    if abs(determinant) < 1e-6 * n * n:
         return None
-    a, b = np.linalg.solve(matrix, [np.sum(change), np.sum(z * change)])
-    return [float(a), float(np.clip(b, -0.9, 0.9))]
+    total, moment = float(change.sum()), float(z @ change)
+    a, b = (total * znx - moment * nx) / determinant, (n * moment - zn * total) / determinant
+    return [a, min(0.9, max(-0.9, b))]
 
 
 def _mean_step(trace: Trace, direction: int) -> float:
