@@ -15,6 +15,8 @@ from protocols.protocol import Protocol
 
 # name -> (module, class): a name costs no import until it is used.
 _KNOWN: dict[str, tuple[str, str]] = {
+    "program": ("protocols.program", "Program"),
+    "pulse-window": ("protocols.pulse_window", "PulseWindow"),
     "read-noise": ("protocols.read_noise", "ReadNoise"),
     "symmetry-point": ("protocols.symmetry_point", "SymmetryPoint"),
     "update-response": ("protocols.update_response", "UpdateResponse"),
