@@ -55,11 +55,15 @@ class Connected(Instrument):
         self.adapter.write(command, **kwargs)
 
     def switch_off(self, command: str) -> None:
-        """Send what switches off; once more if the connection was lost and could be opened again: off is off."""
+        """Send what switches off; once more if the connection was lost and could be opened anew: off is off.
+
+        The loss is raised all the same: the instrument may have restarted, and its settings may be gone.
+        """
         try:
             self.write(command)
         except NotAnswering:
             self.write(command)
+            raise
 
     def identity(self) -> str:
         """Answer of the identity query."""

@@ -38,10 +38,11 @@ _READING: Final = re.compile(rb"[+-]?\d\.\d+[eE][+-]?\d+")
 
 @dataclass
 class Injection:
-    """One fault at the message number `at`, counted from 0; `done` once it has happened."""
+    """One fault at the message number `at`, counted from 0 among those that contain `of`; `done` once it happened."""
 
     fault: Fault
     at: int
+    of: str = ""
     done: bool = False
 
 
@@ -72,10 +73,11 @@ class FaultyPort(Port):
         if self._closed:
             raise VisaIOError(StatusCode.error_connection_lost)
         self._now = None
-        if self.messages == self.injection.at and not self.injection.done:
-            self.injection.done = True
-            self._now = self.injection.fault
-        self.messages += 1
+        if self.injection.of in message:
+            if self.messages == self.injection.at and not self.injection.done:
+                self.injection.done = True
+                self._now = self.injection.fault
+            self.messages += 1
         if self._now in (Fault.CLOSED, Fault.POWER_CYCLE):
             self._cut(restart=self._now is Fault.POWER_CYCLE)
         super().send(message)
