@@ -176,9 +176,15 @@ class SimCrosspoints(Crosspoints):
     def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
         """Pulse and read, step by step, many steps at once; checked as a whole before the first pulse."""
         steps = steps_of(counts, self.shape)
-        self._check(pulses, np.abs(steps).sum(axis=0))
+        self._check(pulses, np.abs(steps).sum(axis=0) if self._limits else steps)
         at_once = max(1, STREAMED // (self.shape[0] * self.shape[1]))
         return (self._trace(steps[first : first + at_once]) for first in range(0, len(steps), at_once))
+
+    def trace(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Readings:
+        """The whole of `stream` in one compiled loop."""
+        steps = steps_of(counts, self.shape)
+        self._check(pulses, np.abs(steps).sum(axis=0) if self._limits else steps)
+        return self._trace(steps)
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""
@@ -272,7 +278,7 @@ class SimCrosspoints(Crosspoints):
 
     def timed(self, conductance: FloatArray, counts: NDArray[Any]) -> Readings:
         """Readings of these conductances, each after its `counts`, at the time they take; the clock goes on by that."""
-        most = np.abs(counts).max(axis=(1, 2))
+        most = np.maximum(counts.max(axis=(1, 2)), -counts.min(axis=(1, 2)))
         durations = 2 * max(self.pulses.up.width, self.pulses.down.width) * most + self.read_time
         times = self._clock.now() + np.cumsum(durations)
         self._clock.wait(float(durations.sum()))

@@ -17,7 +17,7 @@ from instruments.crosspoints import FloatArray, PulseTrains
 from instruments.errors import InputError
 from sim_device import counter_random, kernels
 from sim_device.device_model import DeviceModel
-from sim_device.population import Floats, Population, Spread
+from sim_device.population import Floats, Population, Spread, nearly_linear_for
 
 WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
 Box: TypeAlias = tuple[int, int, int]  # first row, first column, columns
@@ -74,7 +74,7 @@ class DeviceArray:
         initial: ArrayLike | None,
     ) -> DeviceArray:  # fmt: skip
         """Draw the devices and put them at `initial` [unit], or in the middle of the range of the model."""
-        population = Population.of(model, shape, spread, noise.cycle_to_cycle, seed)
+        population = Population.of(model, shape, spread, seed)
         middle = (model.g_min + model.g_max) / 2
         start = _start(middle if initial is None else initial, population, shape, seed)
         return DeviceArray(population, noise, seed, start)
@@ -88,12 +88,12 @@ class DeviceArray:
         """Count and apply the coincidences of trains on the lines of the box."""
         row_words, row_signs = _packed(rows, height, "rows")
         column_words, column_signs = _packed(columns, box[2], "columns")
-        arguments = [box, *self._devices(), row_words, row_signs, column_words, column_signs]
+        arguments = [box, *self._devices(), row_words.T.copy(), row_signs, column_words, column_signs]
         over_rows(lambda part: kernels.coincide_rows(part, *arguments), (height, box[2]))
 
-    def trace(self, box: Box, counts: NDArray[np.int32]) -> FloatArray:
+    def trace(self, box: Box, counts: NDArray[np.int32], dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
         """Apply counts and read, step by step: (steps, rows of the box, its columns), readings of that shape."""
-        out = np.empty(counts.shape)
+        out = np.empty(counts.shape, dtype=dtype)
         arguments = [box, *self._devices(), *self._reading(), counts, out]
         over_rows(lambda part: kernels.trace_rows(part, *arguments), counts.shape)
         self.readings += len(counts)
@@ -139,6 +139,11 @@ class Loop:
 
 def longest_step(p: Population, noise: SimNoise) -> int:
     """Pulses that one closed-form step may stand for: while its noise is small against what it moves."""
+    if p.table.shape[1]:
+        measured = float(np.abs(p.table[2:]).max(initial=0.0)) > 0.5 * float(np.abs(p.table[:2]).max())
+        if measured or noise.cycle_to_cycle > 0.5:
+            return 1  # noisy steps that the hard bounds would cut
+        return nearly_linear_for(p.table, float(max(p.s_up.max(), p.s_down.max())), kernels.LONGEST)
     slope = float(max(p.s_up.max() * abs(p.saturation[0]), p.s_down.max() * abs(p.saturation[1])))
     hard = min(p.saturation) < 1 and noise.cycle_to_cycle > 0.5  # many a noisy step would be cut at the bound
     if hard or slope >= 0.5:
@@ -174,10 +179,14 @@ def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uin
     return words, signs
 
 
+def threads_available() -> int:
+    """Cores that this process may run on."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 @cache
-def _threads() -> tuple[int, ThreadPoolExecutor]:
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return available, ThreadPoolExecutor(available, thread_name_prefix="crosspoints")
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(threads_available(), thread_name_prefix="crosspoints")
 
 
 def over_rows(call: _Call, shape: tuple[int, ...]) -> None:
@@ -186,6 +195,5 @@ def over_rows(call: _Call, shape: tuple[int, ...]) -> None:
     if rows < 2 or size < 2 * WORTH_A_THREAD:
         call((0, rows))
         return
-    count, pool = _threads()
-    parts = min(count, rows, size // WORTH_A_THREAD)
-    list(pool.map(call, pairwise(rows * k // parts for k in range(parts + 1))))
+    parts = min(threads_available(), rows, size // WORTH_A_THREAD)
+    list(_pool().map(call, pairwise(rows * k // parts for k in range(parts + 1))))

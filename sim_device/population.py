@@ -55,7 +55,8 @@ class Population:
     """Parameters of every device as the compiled loops take them; arrays of shape (rows, columns).
 
     `low`, `high` [unit] bound the conductance; `s_up`, `s_down` [1] scale the steps; `saturation` (up, down) tells the
-    linear step (1 soft bounds, 0 constant); `table` (4, nodes) tells any other: up, down, their scatters, in ranges.
+    linear step (1 soft bounds, 0 constant); `table` tells any other, in ranges: rows of up and down steps at (nodes),
+    and two of their scatters where those were measured.
     """
 
     low: Floats
@@ -66,9 +67,9 @@ class Population:
     table: Floats
 
     @staticmethod
-    def of(model: DeviceModel, shape: tuple[int, int], spread: Spread, cycle_to_cycle: float, seed: int) -> Population:
+    def of(model: DeviceModel, shape: tuple[int, int], spread: Spread, seed: int) -> Population:
         """Draw the devices of an array; the same seed draws the same devices."""
-        shares, saturation, table = _form(model, cycle_to_cycle)
+        shares, saturation, table = _form(model)
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 0x9E37])))
         gain, imbalance = _gain(rng, spread, shape), spread.up_down * rng.standard_normal(shape)
         width = model.g_max - model.g_min
@@ -98,9 +99,9 @@ def _gain(rng: np.random.Generator, spread: Spread, shape: tuple[int, int]) -> N
     return np.exp(drawn) if spread.lognormal else np.maximum(1.0 + drawn, 0.05)
 
 
-def _form(model: DeviceModel, noise: float) -> tuple[tuple[float, float], tuple[float, float], Floats]:
+def _form(model: DeviceModel) -> tuple[tuple[float, float], tuple[float, float], Floats]:
     """Steps of a model as (s up, s down), (saturation up, down), table: see `sim_device.kernels`."""
-    none = np.empty((4, 0), dtype=np.float32)
+    none = np.empty((2, 0), dtype=np.float32)
     width = model.g_max - model.g_min
     if isinstance(model, SoftBounds):
         return (model.s_up, model.s_down), (1.0, 1.0), none
@@ -112,14 +113,31 @@ def _form(model: DeviceModel, noise: float) -> tuple[tuple[float, float], tuple[
         if first_up > 0 and first_down > 0:
             shares = (first_up / width, first_down / width)
             return shares, (-model.up_slope / shares[0], -model.down_slope / shares[1]), none
-    return (1.0, 1.0), (1.0, 1.0), _tabulated(model, noise, width)
+    return (1.0, 1.0), (1.0, 1.0), _tabulated(model, width)
 
 
-def _tabulated(model: DeviceModel, noise: float, width: float) -> Floats:
+def _tabulated(model: DeviceModel, width: float) -> Floats:
     at = np.linspace(model.g_min, model.g_max, NODES)
-    up, down = model.step_up(at), model.step_down(at)
+    columns = [model.step_up(at), model.step_down(at)]
     if isinstance(model, TableStep):
-        scatters = (model.scatter_up(at), model.scatter_down(at))
-    else:
-        scatters = (noise * np.abs(up), noise * np.abs(down))
-    return _floats(np.stack([up, down, *scatters]) / width)
+        columns += [model.scatter_up(at), model.scatter_down(at)]
+    return _floats(np.stack(columns) / width)
+
+
+def nearly_linear_for(table: Floats, gain: float, most: int) -> int:
+    """Pulses in a row, at most `most`, over which every step is linear to half a percent of the largest one.
+
+    `gain` is the largest factor of a device on the table.
+    """
+    steps = table[:2].astype(np.float64) * gain
+    largest = float(np.abs(steps).max())
+    n = most
+    while n > 1 and largest > 0:
+        ahead = max(1, int(np.ceil(n * largest * (NODES - 1))))
+        slope = np.diff(steps, axis=1)
+        if ahead < NODES - 1:
+            off = steps[:, ahead:] - steps[:, :-ahead] - ahead * slope[:, : NODES - ahead]
+            if np.abs(off).max() < 0.005 * largest:
+                break
+        n //= 2
+    return max(1, n)

@@ -12,7 +12,7 @@ from scipy import stats
 from sim_device.counter_random import keys, normals
 from sim_device.crosspoints import SimCrosspoints, SimNoise
 from sim_device.device_array import longest_step
-from sim_device.models import ConstantStep, LinearStep, SoftBounds
+from sim_device.models import ConstantStep, ExponentialStep, LinearStep, SoftBounds
 from sim_device.population import Population, Spread
 
 SIZE = 1 << 22
@@ -96,7 +96,7 @@ def after(model: Any, noise: float, n: int, *, at_once: bool, start: float = 0.2
 )
 def test_many_pulses_at_once_have_the_moments_of_single_ones(s: float, noise: float, n: int) -> None:
     model = SoftBounds(0.0, 1.0, s, s)
-    assert longest_step(Population.of(model, (1, 1), Spread(), noise, 0), SimNoise(noise)) >= n, "closed form not tried"
+    assert longest_step(Population.of(model, (1, 1), Spread(), 0), SimNoise(noise)) >= n, "closed form not tried"
     one, many = (after(model, noise, n, at_once=at_once) for at_once in (False, True))
     # 40000 devices each: standard errors of the difference of means, of variances, of skewnesses
     error = math.sqrt(2 / 40_000)
@@ -109,7 +109,7 @@ def test_many_pulses_at_once_have_the_moments_of_single_ones(s: float, noise: fl
 
 def test_where_the_closed_form_parts_from_the_process_pulses_are_taken_one_by_one() -> None:
     def chunk(model: Any, noise: float) -> int:
-        return longest_step(Population.of(model, (1, 1), Spread(), noise, 0), SimNoise(noise))
+        return longest_step(Population.of(model, (1, 1), Spread(), 0), SimNoise(noise))
 
     assert chunk(SoftBounds(0, 1, 0.002, 0.002), 0.3) == 32
     assert chunk(SoftBounds(0, 1, 0.2, 0.2), 0.4) < 5  # noise comparable with what is moved
@@ -136,6 +136,20 @@ def test_linear_steps_at_once_are_linear_steps_one_by_one(model: Any) -> None:
             for _ in range(n):
                 expected += float(model.step_up(expected) if sign > 0 else model.step_down(expected))
             assert block.conductance[0, 0] == pytest.approx(expected, rel=2e-5)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.3])
+def test_tabulated_steps_at_once_are_those_one_by_one(noise: float) -> None:
+    model = ExponentialStep(0.0, 1.0, 0.001, 0.001, up_extra=0.002, down_extra=0.001, gamma_up=3.0, gamma_down=4.0)
+    chosen = longest_step(Population.of(model, (1, 1), Spread(), 0), SimNoise(noise))
+    assert chosen > 1
+    for n in (2, 7, 31):
+        one, many = (after(model, noise, n, at_once=at_once) for at_once in (False, True))
+        # steps are linear to half a percent over a chunk: so is their sum; noise to its Monte-Carlo error
+        moved = abs(one.mean() - 0.2)
+        assert many.mean() == pytest.approx(one.mean(), abs=0.005 * moved + 5 * one.std() * math.sqrt(2 / 40_000))
+        if noise:
+            assert many.std() == pytest.approx(one.std(), rel=0.02 + 5 / math.sqrt(40_000))
 
 
 def test_noise_never_leaves_the_bounds() -> None:
