@@ -100,17 +100,26 @@ class PulseSource(InstrumentRole):
 class SourceMeasureUnit(InstrumentRole):
     """Sources a voltage under a current compliance and measures both."""
 
+    _configured = False  # a driver's `prepare` sets it back: after a reset the compliance is the instrument's own
+
     def configure(self, voltage: float, compliance: float, integration: float) -> None:
         """Prepare to source `voltage` [V] with `compliance` [A], measuring for `integration` [power line cycles].
 
         The compliance is set before the level and read back once. `LimitError` before a byte is sent.
         """
         self.limits.check_bias(voltage, compliance)
+        self._configured = False  # until the instrument has taken all of it
         self._configure(voltage, compliance, integration)
+        self._configured = True
+
+    def output_on(self) -> None:
+        """Drive the configured voltage. `InputError` before a compliance was configured; nothing is sent then."""
+        if not self._configured:
+            raise InputError("no bias is configured, so no compliance is set; configure one before the output goes on")
+        self._output_on()
 
     @abstractmethod
-    def output_on(self) -> None:
-        """Drive the configured voltage."""
+    def _output_on(self) -> None: ...
 
     @abstractmethod
     def measure(self, count: int = 1) -> list[Measurement]:

@@ -71,7 +71,7 @@ class Generator(Housekeeping, PulseSource):
 class Smu(Housekeeping, SourceMeasureUnit):
     reply = Measurement(0.1, 5e-7)
 
-    def output_on(self) -> None:
+    def _output_on(self) -> None:
         self.journal.note("smu on")
 
     def measure(self, count: int = 1) -> list[Measurement]:

@@ -58,6 +58,7 @@ def test_2400_sets_compliance_then_range_then_level_and_reads_the_compliance_bac
 )
 def test_2400_status_word_comes_with_the_reading(word, status):
     with smu(Keithley2400, (":READ?", f"+1.000000E-01,+3.000000E-06,{word:+.6E}")) as instrument:
+        instrument._on = True
         (one,) = instrument.measure()
     assert (one.voltage, one.current, one.status) == (0.1, 3e-6, status)
 
@@ -65,6 +66,7 @@ def test_2400_status_word_comes_with_the_reading(word, status):
 def test_2400_many_readings_by_the_trigger_count():
     reply = "+1E-1,+1E-6,+2.2528E+4,+1E-1,+9.9E37,+2.2529E+4"
     with smu(Keithley2400, (":TRIG:COUN 2", None), (":READ?", reply), (":TRIG:COUN 1", None)) as instrument:
+        instrument._on = True
         first, second = instrument.measure(2)
     assert first.current == 1e-6
     assert math.isnan(second.current)

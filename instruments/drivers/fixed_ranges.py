@@ -32,6 +32,14 @@ def check_integration(cycles: float, shortest: float, longest: float) -> None:
         )
 
 
+def check_least(compliance: float, least: float) -> None:
+    """`LimitError` unless the instrument can limit at so little."""
+    if compliance < least:
+        raise LimitError(
+            f"a compliance of {text(compliance, 'A')} is below this instrument's least, {text(least, 'A')}"
+        )
+
+
 def check_count(count: int, most: int) -> None:
     """`InputError` unless so many readings can be taken in one go."""
     if not 1 <= count <= most:

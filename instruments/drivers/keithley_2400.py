@@ -11,9 +11,16 @@ from typing import Any, Final
 from pymeasure.adapters import Adapter
 
 from instruments.drivers.connected import si
-from instruments.drivers.fixed_ranges import check_compliance, check_count, check_integration, measurement, smallest
+from instruments.drivers.fixed_ranges import (
+    check_compliance,
+    check_count,
+    check_integration,
+    check_least,
+    measurement,
+    smallest,
+)
 from instruments.drivers.scpi import Scpi
-from instruments.errors import LimitError
+from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.roles import Measurement, SourceMeasureUnit
 from instruments.units import text
@@ -29,9 +36,11 @@ class Keithley2400(Scpi, SourceMeasureUnit):
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2400", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
+        self._on = False
 
     def prepare(self) -> None:
         """Reset, output off, voltage source; voltage, current and status in every reading."""
+        self._configured = self._on = False
         self.write("*RST;*CLS")
         self.settle(
             ":OUTP OFF;:SOUR:CLE:AUTO OFF;:SOUR:FUNC VOLT;:SOUR:VOLT:MODE FIX;:SOUR:DEL 0;:SENS:FUNC:CONC ON;"
@@ -40,14 +49,15 @@ class Keithley2400(Scpi, SourceMeasureUnit):
 
     def off(self) -> None:
         """Output off."""
+        self._on = False
         self.switch_off(":OUTP OFF")
 
     def is_off(self) -> bool:
         """Whether the instrument says that its output is off."""
         return self.ask(":OUTP?").strip() == "0"
 
-    def output_on(self) -> None:
-        """Output on at the configured voltage."""
+    def _output_on(self) -> None:
+        self._on = True
         self.write(":OUTP ON")
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
@@ -55,8 +65,7 @@ class Keithley2400(Scpi, SourceMeasureUnit):
         source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
         if source > 20 and compliance > 0.105:
             raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 105 mA")
-        if compliance < 1e-9:
-            raise LimitError(f"a compliance of {text(compliance, 'A')} is below this instrument's least, 1 nA")
+        check_least(compliance, 1e-9)
         check_integration(integration, 0.01, 10)
         self.settle(
             f":SENS:CURR:RANG:AUTO ON;:SENS:CURR:PROT {si(compliance)};:SENS:CURR:RANG {si(measure)};"
@@ -68,6 +77,8 @@ class Keithley2400(Scpi, SourceMeasureUnit):
     def measure(self, count: int = 1) -> list[Measurement]:
         """`count` readings by ``:READ?``, the trigger count set for more than one."""
         check_count(count, MOST_READINGS)
+        if not self._on:
+            raise InputError("a 2400 reads nothing while its output is off; switch it on before measuring")
         if count == 1:
             return [_measurement(*self.numbers(":READ?", 3))]
         self.write(f":TRIG:COUN {count}")

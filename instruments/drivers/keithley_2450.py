@@ -12,7 +12,14 @@ from typing import Any, Final
 from pymeasure.adapters import Adapter
 
 from instruments.drivers.connected import si
-from instruments.drivers.fixed_ranges import check_compliance, check_count, check_integration, measurement, smallest
+from instruments.drivers.fixed_ranges import (
+    check_compliance,
+    check_count,
+    check_integration,
+    check_least,
+    measurement,
+    smallest,
+)
 from instruments.drivers.scpi import Scpi
 from instruments.errors import LimitError
 from instruments.limits import Limits
@@ -33,6 +40,7 @@ class Keithley2450(Scpi, SourceMeasureUnit):
 
     def prepare(self) -> None:
         """Reset, output off, voltage source and current measurement with fixed ranges and source readback."""
+        self._configured = False
         self.write("*RST;*CLS")
         self.settle(
             ':OUTP OFF;:OUTP:SMOD NORM;:SOUR:FUNC VOLT;:SENS:FUNC "CURR";:SOUR:VOLT:READ:BACK ON;:SOUR:VOLT:DEL 0;'
@@ -47,8 +55,7 @@ class Keithley2450(Scpi, SourceMeasureUnit):
         """Whether the instrument says that its output is off."""
         return self.ask(":OUTP?").strip() == "0"
 
-    def output_on(self) -> None:
-        """Output on at the configured voltage."""
+    def _output_on(self) -> None:
         self.write(":OUTP ON")
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
@@ -56,6 +63,7 @@ class Keithley2450(Scpi, SourceMeasureUnit):
         source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
         if source > 20 and compliance > 0.105:
             raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 105 mA")
+        check_least(compliance, 1e-9)
         check_integration(integration, 0.01, 10)
         self.settle(
             f":SENS:CURR:RANG {si(measure)};:SOUR:VOLT:RANG {si(source)};:SOUR:VOLT:ILIM {si(compliance)};"

@@ -31,6 +31,7 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
 
     def prepare(self) -> None:
         """Reset of this channel alone, output off, voltage source, two-wire, enough digits."""
+        self._configured = False
         smu = self.smu
         self.write(f"{smu}.reset() errorqueue.clear()")
         self.settle(
@@ -48,8 +49,7 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
         """Whether the instrument says that the output of this channel is off."""
         return self.values_of(f"{self.smu}.source.output") == [0.0]
 
-    def output_on(self) -> None:
-        """Output on at the configured voltage."""
+    def _output_on(self) -> None:
         self.write(f"{self.smu}.source.output = 1")
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:

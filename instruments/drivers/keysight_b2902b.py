@@ -12,7 +12,14 @@ from typing import Any, Final
 from pymeasure.adapters import Adapter
 
 from instruments.drivers.connected import si
-from instruments.drivers.fixed_ranges import check_compliance, check_count, check_integration, measurement, smallest
+from instruments.drivers.fixed_ranges import (
+    check_compliance,
+    check_count,
+    check_integration,
+    check_least,
+    measurement,
+    smallest,
+)
 from instruments.drivers.scpi import Scpi
 from instruments.errors import LimitError
 from instruments.limits import Limits
@@ -33,6 +40,7 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
 
     def prepare(self) -> None:
         """Reset, outputs off and never on by themselves; voltage, current and status in each reading."""
+        self._configured = False
         self.write("*RST;*CLS")
         self.settle(
             ":OUTP1 OFF;:OUTP1:ON:AUTO OFF;:OUTP1:OFF:AUTO OFF;:SOUR1:FUNC:MODE VOLT;:SOUR1:VOLT:MODE FIX;"
@@ -47,8 +55,7 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
         """Whether the instrument says that the output of channel 1 is off."""
         return self.ask(":OUTP1?").strip() == "0"
 
-    def output_on(self) -> None:
-        """Output on at the configured voltage."""
+    def _output_on(self) -> None:
         self.write(":OUTP1 ON")
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
@@ -56,6 +63,7 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
         source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
         if source > 20 and compliance > 0.1:
             raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 100 mA")
+        check_least(compliance, 1e-9)
         check_integration(integration, 4e-4, 100)
         self.settle(
             f":SENS1:CURR:PROT {si(compliance)};:SENS1:CURR:RANG:AUTO OFF;:SENS1:CURR:RANG {si(measure)};"

@@ -79,6 +79,7 @@ class VirtualBench(Circuit):
         self.faults: list[str] = []
         self.applied: list[AppliedPulse] = []
         self.largest_voltage: dict[str, float] = dict.fromkeys(self.devices, 0.0)
+        self.largest_current_limit = 0.0  # [A] with which a voltage was ever sourced
         self._relays: frozenset[Relay] = frozenset()
         self._reaches: dict[frozenset[Relay], _Reach] = {}
         self._reach = self._reached(self._relays)
@@ -153,6 +154,8 @@ class VirtualBench(Circuit):
         if drive is not None:
             self._check_joined()
             most = drive.limit if drive.current else abs(drive.level)
+            current = abs(drive.level) if drive.current else drive.limit
+            self.largest_current_limit = max(self.largest_current_limit, current)
             for crosspoint, _ in self._reach.smu:
                 self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
 
