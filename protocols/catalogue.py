@@ -18,6 +18,8 @@ _KNOWN: dict[str, tuple[str, str]] = {
     "program": ("protocols.program", "Program"),
     "pulse-window": ("protocols.pulse_window", "PulseWindow"),
     "read-noise": ("protocols.read_noise", "ReadNoise"),
+    "relaxation": ("protocols.relaxation", "Relaxation"),
+    "retention": ("protocols.retention", "Retention"),
     "symmetry-point": ("protocols.symmetry_point", "SymmetryPoint"),
     "update-response": ("protocols.update_response", "UpdateResponse"),
 }

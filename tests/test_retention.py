@@ -1,0 +1,81 @@
+"""retention: the slope against ln t of the virtual device is found within its error."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rehearsed import rehearsed
+from rich_device import recorded
+
+from protocols.analysis.retention_fit import line
+from protocols.retention import Retention
+from sim_device.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models import SoftBounds
+from sim_device.virtual_bench.ageing import Ageing
+
+LOSS = 50e-9
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_slope_and_extrapolation_of_the_virtual_device_within_four_errors(seed: int) -> None:
+    # G = G0 - nu ln(1 + t/t0) with t0 = 1 ms: for t >= 1 s a straight line in ln t to nu/1000.
+    ageing = Ageing(log_drift=LOSS, log_drift_start=1e-3)
+    with rehearsed(seed=seed, ageing=ageing, rest_time=1e15, volatile=0.0) as station:
+        assert station.virtual is not None
+        protocol = Retention(pulses=40)
+        result = protocol.results(recorded(protocol, station["A1"])[0])
+        device = station.virtual.devices["A1"]
+        truth = device.conductance(station.virtual.clock.now()) - LOSS * np.log(3.156e8 / 3600)
+    assert abs(result["slope_per_ln_t_S"] + LOSS) < 4 * result["slope_per_ln_t_std_S"] < 4 * 0.1 * LOSS
+    assert abs(result["at_horizon_S"] - truth) < 4 * result["at_horizon_std_S"]
+    assert result["law"] == "logarithmic"
+
+
+def test_a_drift_in_proportion_to_time_is_told_from_one_in_its_logarithm() -> None:
+    # Relaxing towards 30 uS with 1e6 s from about 36 uS: 6 uS/1e6 s = 6 pS/s, and straight over 1 h to 0.2 %.
+    with rehearsed(rest_time=1e6, rest=30e-6, start=36e-6) as station:
+        protocol = Retention(duration=20000.0)
+        result = protocol.results(recorded(protocol, station["A1"])[0])
+    assert result["law"] == "linear in t"
+    assert result["at_horizon_S"] is None
+    # curvature over 20000 s: 2 %
+    assert result["rate_S_per_s"] == pytest.approx(-6e-12 * 0.99, rel=0.02 + 4 * result["rate_std_S_per_s"] / 6e-12)
+
+
+def test_of_a_block_slopes_are_averaged_and_simulated_devices_keep_what_they_have() -> None:
+    block = SimCrosspoints(SoftBounds(1e-5, 5e-5, 0.01, 0.01), (2, 3), noise=SimNoise(0.3, 2e-8), seed=1)
+    protocol = Retention(duration=100.0)
+    result = protocol.results(recorded(protocol, block)[0])
+    assert abs(result["block"]["slope_mean_S"]) < 4 * result["block"]["slope_mean_std_S"]
+    assert all("No drift beyond its error" in one["verdict"] for one in result["crosspoints"])
+
+
+def test_errors_of_a_line_are_those_of_least_squares() -> None:
+    # z of slopes of 200 lines through white noise: variance 1 within 4 sqrt(2/200)
+    rng, x = np.random.default_rng(1), np.linspace(0, 1, 30)
+    z = []
+    for _ in range(200):
+        found = line(x, rng.normal(size=30))
+        assert found is not None
+        z.append(found.slope / found.slope_std)
+    # correlation times are at least 1, which makes the errors a little wide
+    assert 0.5 < np.var(z) < 1.4
+
+
+def test_readings_are_at_the_times_asked_for() -> None:
+    with rehearsed() as station:
+        protocol = Retention(first=1.0, duration=100.0, per_decade=2, reads=3)
+        series, _ = recorded(protocol, station["A1"])
+    at = series.readings.time[1::3, 0, 0] - series.readings.time[0, 0, 0]
+    assert at == pytest.approx([1, 10**0.5, 10, 10**1.5, 100], rel=0.02, abs=0.2)
+    assert len(series) == protocol.planned_readings((1, 1))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 2, 9, 40])
+def test_an_interrupted_run_is_analysed(cut: int) -> None:
+    block = SimCrosspoints(SoftBounds(1e-5, 5e-5, 0.01, 0.01), noise=SimNoise(0.3, 2e-8))
+    protocol = Retention()
+    series, _ = recorded(protocol, block)
+    part = series.where(np.arange(len(series)) < cut)
+    assert protocol.results(part)["verdict"]
+    protocol.figures(part, {})
