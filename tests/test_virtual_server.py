@@ -17,14 +17,14 @@ from instruments.wire import Wire
 from instruments.wiring import Kind, Wiring
 from labshd.cli import main
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.server import SkippingClock, SocketServer
+from sim_device.virtual_bench.server import BenchServer, SkippingClock
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=1000)
 DRIVERS = {"generator": "keysight-81160a", "smu": "keithley-2450"}
 
 
 @pytest.fixture
-def served():
+def server_of_two():
     resources = {driver: f"TCPIP0::{role}::inst0::INSTR" for role, driver in DRIVERS.items()}
     bench = VirtualBench(
         Wiring(Kind.THREE_TERMINAL, None),
@@ -33,13 +33,25 @@ def served():
         SkippingClock(),
     )
     ports = bench.ports()
-    with SocketServer({role: ports[resources[driver]] for role, driver in DRIVERS.items()}) as server:
+    with BenchServer({role: ports[resources[driver]] for role, driver in DRIVERS.items()}) as server:
         thread = threading.Thread(target=server.serve)
         thread.start()
-        yield bench, server.resources()
+        yield bench, server
         server.stop()
         thread.join(5)
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def served(server_of_two):
+    bench, server = server_of_two
+    return bench, server.resources()
+
+
+@pytest.fixture
+def hislip(server_of_two):
+    bench, server = server_of_two
+    return bench, server.hislip_resources()
 
 
 def test_a_pulse_and_a_read_through_sockets(served):
@@ -123,7 +135,7 @@ def test_a_port_that_is_taken_is_an_error_and_leaves_nothing_open():
             {"GPIB0::1::INSTR": "keithley-2450"},
         )
         with pytest.raises(OSError):
-            SocketServer(bench.ports(), first_port=port)
+            BenchServer(bench.ports(), first_port=port)
 
 
 def test_the_clock_of_a_server_runs_and_skips():
@@ -153,3 +165,51 @@ def test_the_command_serves_a_station_until_it_is_interrupted():
 def test_an_address_that_others_reach_needs_a_flag(capsys):
     assert main(["virtual-bench", str(STATION), "--host", "0.0.0.0"]) == 2
     assert "--allow-remote" in capsys.readouterr().err
+
+
+def test_a_pulse_and_a_read_by_hislip(hislip):
+    bench, resources = hislip
+    wires = {role: Wire(resource, "@py", instrument=role) for role, resource in resources.items()}
+    generator, smu = (load(DRIVERS[role])(wires[role], LIMITS) for role in DRIVERS)
+    assert "81160A" in generator.identity()
+    assert "2450" in smu.identity()
+    generator.prepare()
+    smu.prepare()
+    generator.configure(Pulse(-2.0, 5e-7))
+    generator.output_on()
+    generator.fire(3)
+    smu.configure(0.1, 1e-5, 1.0)
+    smu.output_on()
+    assert len(smu.measure(2000)) == 2000  # a reply of more than one chunk
+    assert [one.pulses for one in bench.applied] == [3]
+    for instrument, wire in ((generator, wires["generator"]), (smu, wires["smu"])):
+        instrument.off()
+        assert instrument.is_off()
+        wire.close()
+    assert bench.is_safe()
+
+
+def test_hislip_clears_a_device_and_tells_its_status_byte(hislip):
+    _, resources = hislip
+    wire = Wire(resources["smu"], "@py", instrument="smu", timeout=0.3)
+    wire.write(":FOO?")
+    assert wire.connection.read_stb() & 4  # an error waits
+    with pytest.raises(NotAnswering, match="within 300 ms"):
+        wire.read()
+    wire.write(":SYST:ERR?")
+    assert wire.read().startswith("-113")
+    wire.close()
+
+
+def test_hislip_refuses_a_sub_address_that_is_not_there_and_what_is_no_hislip(hislip):
+    _, resources = hislip
+    port = int(resources["smu"].split(",")[1].split("::")[0])
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+        link.sendall(b"HS" + bytes([0, 0]) + bytes(4) + len(b"hislip7").to_bytes(8, "big") + b"hislip7")
+        assert link.recv(16)[2] == 2  # fatal error
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+        link.sendall(b"GET / HTTP/1.1\r\n\r\n")
+        assert link.recv(1) == b""  # the connection is closed
+    with socket.create_connection(("127.0.0.1", port), timeout=5) as link:
+        link.sendall(b"HS" + bytes([7, 0]) + bytes(12))  # data before a session was opened
+        assert link.recv(16)[2] == 2  # fatal error

@@ -10,7 +10,7 @@ import click
 from labshd.commands import common
 
 if TYPE_CHECKING:
-    from sim_device.virtual_bench.server import SocketServer
+    from sim_device.virtual_bench.server import BenchServer
 
 LOOPBACK = ("127.0.0.1", "localhost")
 
@@ -25,8 +25,8 @@ LOOPBACK = ("127.0.0.1", "localhost")
 def command(station: Path, host: str, first_port: int, allow_remote: bool, seed: int | None, as_json: bool) -> int:
     """Serve the virtual twins of STATION until Ctrl-C, and print the resource name of each.
 
-    Each listens on a raw socket, messages end in a line feed. What instruments do takes no time here, but their clock
-    moves on as if it did.
+    Each listens on a raw socket, where messages end in a line feed, and all of them by HiSLIP on the port after those.
+    What instruments do takes no time here, but their clock moves on as if it did.
     """
     from instruments.errors import InputError
 
@@ -38,7 +38,7 @@ def command(station: Path, host: str, first_port: int, allow_remote: bool, seed:
     if host not in LOOPBACK:
         click.echo(f"warning: anyone who reaches {host} can use this virtual bench", err=True)
     with _opened(station, seed, host, first_port) as server:
-        _print(server.resources(), as_json)
+        _print(server, as_json)
         try:
             server.serve()
         except KeyboardInterrupt:
@@ -46,14 +46,14 @@ def command(station: Path, host: str, first_port: int, allow_remote: bool, seed:
     return 0
 
 
-def _opened(station: Path, seed: int | None, host: str, first_port: int) -> SocketServer:
+def _opened(station: Path, seed: int | None, host: str, first_port: int) -> BenchServer:
     """The server, listening; `InputError` for a simulated station or a port that is taken."""
     from instruments.errors import InputError
     from labshd.opening import entries
     from labshd.rehearsal import virtual_bench
     from labshd.station_file import read_station_file
     from labshd.station_schema import BenchFile
-    from sim_device.virtual_bench.server import SkippingClock, SocketServer
+    from sim_device.virtual_bench.server import BenchServer, SkippingClock
 
     file, toml = read_station_file(station)
     if not isinstance(file, BenchFile):
@@ -61,17 +61,18 @@ def _opened(station: Path, seed: int | None, host: str, first_port: int) -> Sock
     ports = virtual_bench(file, toml.path.parent, seed=seed, clock=SkippingClock()).ports()
     by_role = {role: ports[entry.resource] for role, entry in entries(file).items()}
     try:
-        return SocketServer(by_role, host, first_port)
+        return BenchServer(by_role, host, first_port)
     except OSError as error:
         raise InputError(
-            f"cannot listen on {host}, ports {first_port} to {first_port + len(by_role) - 1}: {error.strerror}; "
+            f"cannot listen on {host}, ports {first_port} to {first_port + len(by_role)}: {error.strerror}; "
             "choose another with --first-port, or 0 to let the system choose"
         ) from error
 
 
-def _print(resources: dict[str, str], as_json: bool) -> None:
+def _print(server: BenchServer, as_json: bool) -> None:
+    sockets, hislip = server.resources(), server.hislip_resources()
     if as_json:
-        common.print_json({"resources": resources})
+        common.print_json({"resources": sockets, "hislip": hislip})
         return
-    common.print_facts(resources.items())
+    common.print_facts((role, f"{sockets[role]}  or  {hislip[role]}") for role in sockets)
     click.echo("Ctrl-C ends it.")

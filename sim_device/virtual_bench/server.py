@@ -1,7 +1,7 @@
-"""The twins of a bench over TCP: one raw SOCKET a twin, for other programs, languages and processes.
+"""The twins of a bench over TCP, for other programs, languages and processes: raw sockets, and HiSLIP.
 
-One thread serves everything, so the circuit is never touched by two at once. Messages end in a line feed, in both
-directions, as on the instruments' own socket ports.
+One thread serves everything, so the circuit is never touched by two at once. On a raw socket, one for each twin,
+messages end in a line feed in both directions; HiSLIP serves all twins on one port, each by its sub-address.
 """
 
 from __future__ import annotations
@@ -10,18 +10,21 @@ import logging
 import selectors
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeAlias
 
 from instruments.clock import Clock
+from sim_device.virtual_bench.hislip import Connection, Hub
 from sim_device.virtual_bench.visa import Port
 
 log = logging.getLogger(__name__)
 
 LOOPBACK: Final = "127.0.0.1"
+_HISLIP: Final = "HiSLIP"
 _CHUNK: Final = 1 << 16
 _PATIENCE: Final = 0.5  # [s] after which Ctrl-C is noticed where waiting for sockets hides it (Windows)
 _LONGEST: Final = 1 << 20  # [bytes] of a message; what sends more without a line feed is cut off
@@ -46,17 +49,46 @@ class SkippingClock(Clock):
         self._skipped += seconds
 
 
-@dataclass
-class _Connection:
-    """A client of one twin."""
+class RawConnection:
+    """A client on the raw socket of one twin: what the twin answers is sent without being asked for."""
 
-    port: Port
-    incoming: bytes = b""
+    def __init__(self, port: Port) -> None:
+        self._port = port
+        self._incoming = b""
+        port.opened()
+
+    def feed(self, data: bytes) -> bytes:
+        """Take bytes, pass whole lines on, give the replies."""
+        *messages, self._incoming = (self._incoming + data).split(b"\n")
+        if len(self._incoming) > _LONGEST:
+            raise ConnectionError("a message without end")
+        replies = b""
+        for message in messages:
+            self._port.send(message.rstrip(b"\r").decode("ascii", "replace"))
+            while self._port.waiting():
+                replies += self._port.reply() or b""
+        return replies
+
+    def ended(self) -> None:
+        """What the client did not read goes with it."""
+        self._port.clear()
+
+
+@dataclass
+class _Client:
+    """A client's connection, and what could not be sent yet."""
+
+    connection: Connection
     outgoing: bytearray = field(default_factory=bytearray)
 
 
-class SocketServer:
-    """Serves `ports`, each on a TCP port of its own; `serve` runs until `stop` is called from another thread.
+Accept: TypeAlias = Callable[[], Connection]  # makes what a newly accepted connection talks to
+
+
+class BenchServer:
+    """Serves `ports`, each on a TCP port of its own, and all by HiSLIP on the one after them.
+
+    `serve` runs until `stop` is called from another thread.
 
     Parameters
     ----------
@@ -74,22 +106,30 @@ class SocketServer:
         self._selector.register(self._woken, selectors.EVENT_READ)
         self._listeners: dict[str, socket.socket] = {}
         self._running = True
+        hub = Hub(list(ports.values()))
+        accepts: dict[str, Accept] = {name: partial(RawConnection, port) for name, port in ports.items()}
         try:
-            for index, (name, port) in enumerate(ports.items()):
+            for index, (name, accept) in enumerate({**accepts, _HISLIP: hub.connection}.items()):
                 listener = socket.create_server((host, first_port + index if first_port else 0))
                 listener.setblocking(False)
-                self._selector.register(listener, selectors.EVENT_READ, port)
+                self._selector.register(listener, selectors.EVENT_READ, accept)
                 self._listeners[name] = listener
         except OSError:
             self.close()
             raise
 
     def resources(self) -> dict[str, str]:
-        """VISA resource names of the twins by their names."""
+        """VISA resource names of the twins by their names, as raw sockets."""
         return {
             name: "TCPIP0::{}::{}::SOCKET".format(*listener.getsockname()[:2])
             for name, listener in self._listeners.items()
+            if name != _HISLIP
         }
+
+    def hislip_resources(self) -> dict[str, str]:
+        """VISA resource names of the twins by their names, by HiSLIP."""
+        host, port = self._listeners[_HISLIP].getsockname()[:2]
+        return {name: f"TCPIP0::{host}::hislip{index},{port}::INSTR" for index, name in enumerate(self.resources())}
 
     def serve(self) -> None:
         """Serve until `stop`."""
@@ -97,10 +137,10 @@ class SocketServer:
             for key, events in self._selector.select(_PATIENCE):
                 if key.fileobj is self._woken:
                     self._woken.recv(1)
-                elif isinstance(key.data, Port):
-                    self._accept(key.fileobj, key.data)  # type: ignore[arg-type] - a listener was registered
+                elif isinstance(key.data, _Client):
+                    self._talk(key.fileobj, key.data, events)  # type: ignore[arg-type] - a socket was registered
                 else:
-                    self._talk(key.fileobj, key.data, events)  # type: ignore[arg-type]
+                    self._accept(key.fileobj, key.data)  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """End `serve`; may be called from any thread."""
@@ -125,40 +165,30 @@ class SocketServer:
 
     # -- one client --------------------------------------------------------------------------------------------------
 
-    def _accept(self, listener: socket.socket, port: Port) -> None:
-        client, address = listener.accept()
-        client.setblocking(False)
-        client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._selector.register(client, selectors.EVENT_READ, _Connection(port))
+    def _accept(self, listener: socket.socket, accept: Accept) -> None:
+        link, address = listener.accept()
+        link.setblocking(False)
+        link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._selector.register(link, selectors.EVENT_READ, _Client(accept()))
         log.info("%s connected", address)
 
-    def _talk(self, client: socket.socket, connection: _Connection, events: int) -> None:
+    def _talk(self, link: socket.socket, client: _Client, events: int) -> None:
         try:
             if events & selectors.EVENT_READ:
-                data = client.recv(_CHUNK)
+                data = link.recv(_CHUNK)
                 if not data:
                     raise ConnectionError("closed by the client")
-                self._receive(connection, data)
-            self._send(client, connection)
+                client.outgoing += client.connection.feed(data)
+            self._send(link, client)
         except OSError as error:
             log.info("a client is gone: %s", error)
-            connection.port.clear()  # what it did not read goes with it
-            self._selector.unregister(client)
-            client.close()
+            client.connection.ended()
+            self._selector.unregister(link)
+            link.close()
 
-    @staticmethod
-    def _receive(connection: _Connection, data: bytes) -> None:
-        *messages, connection.incoming = (connection.incoming + data).split(b"\n")
-        if len(connection.incoming) > _LONGEST:
-            raise ConnectionError("a message without end")
-        for message in messages:
-            connection.port.send(message.rstrip(b"\r").decode("ascii", "replace"))
-            while connection.port.waiting():
-                connection.outgoing += connection.port.reply() or b""
-
-    def _send(self, client: socket.socket, connection: _Connection) -> None:
-        if connection.outgoing:
+    def _send(self, link: socket.socket, client: _Client) -> None:
+        if client.outgoing:
             with suppress(BlockingIOError):
-                del connection.outgoing[: client.send(connection.outgoing)]
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if connection.outgoing else 0)
-        self._selector.modify(client, events, connection)
+                del client.outgoing[: link.send(client.outgoing)]
+        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.outgoing else 0)
+        self._selector.modify(link, events, client)
