@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -46,6 +46,16 @@ class Arrays:
     auxiliary: Crosspoints | None = None
     core_reference: ArrayLike | Crosspoints | None = None
     auxiliary_reference: ArrayLike | Crosspoints | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """Which layer of a network it is, what its arrays are called by, and what lies around the core."""
+
+    index: int = 0
+    suffix: str = ""
+    read_path: ReadPath | None = None
+    options: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
 
 def one_weight(
@@ -102,7 +112,8 @@ def network(
         core = make(shape, f"core{suffix}", 2 * index)
         auxiliary = make(shape, f"auxiliary{suffix}", 2 * index + 1) if algorithm != SGD.name else None
         arrays = Arrays(core, auxiliary)
-        layers.append(layer_of(algorithm, arrays, calibration, calibration, settings, index, read_path, options))
+        place = Place(index, suffix, read_path, options or {})
+        layers.append(layer_of(algorithm, arrays, calibration, calibration, settings, place))
     return Training(task, layers, settings, calibration)
 
 
@@ -112,26 +123,25 @@ def layer_of(
     auxiliary: Calibration,
     core: Calibration,
     settings: Settings,
-    index: int = 0,
-    read_path: ReadPath | None = None,
-    options: Mapping[str, Any] | None = None,
+    place: Place | None = None,
 ) -> Algorithm:
-    """One layer: tiles on `arrays`, calibrated, and the algorithm over them; layer number `index` of a network."""
-    seed, suffix = 1000 * settings.seed + 2 * index, f" {index + 1}" if index else ""
-    c = _tile(f"core{suffix}", arrays.core, arrays.core_reference, core, seed + 1, settings)
-    c.path = read_path
+    """One layer: tiles on `arrays`, calibrated, and the algorithm over them."""
+    place = place or Place()
+    seed = 1000 * settings.seed + 2 * place.index
+    c = _tile(f"core{place.suffix}", arrays.core, arrays.core_reference, core, seed + 1, settings)
+    c.path = place.read_path
     try:
         if algorithm == SGD.name:
-            return SGD(c, settings.rate, **(options or {}))
+            return SGD(c, settings.rate, **place.options)
         if algorithm not in TWO_TILES:
             raise InputError(f"{algorithm!r} is not an algorithm; these are: {', '.join(ALGORITHMS)}")
         if arrays.auxiliary is None:
             raise InputError(f"{algorithm} takes two crosspoints, auxiliary (A) and core (C); name a second one")
-        a = _tile(f"auxiliary{suffix}", arrays.auxiliary, arrays.auxiliary_reference, auxiliary, seed, settings)
+        a = _tile(f"auxiliary{place.suffix}", arrays.auxiliary, arrays.auxiliary_reference, auxiliary, seed, settings)
         rates = (settings.rate, settings.transfer_rate, settings.every)
-        return TWO_TILES[algorithm](a, c, *rates, **(options or {}))
+        return TWO_TILES[algorithm](a, c, *rates, **place.options)
     except TypeError:
-        raise InputError(f"{algorithm} does not know all of the options {', '.join(options or {})}") from None
+        raise InputError(f"{algorithm} does not know all of the options {', '.join(place.options)}") from None
 
 
 def referred(core: Calibration, auxiliary: Calibration) -> Calibration:
