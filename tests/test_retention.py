@@ -50,16 +50,24 @@ def test_of_a_block_slopes_are_averaged_and_simulated_devices_keep_what_they_hav
     assert all("No drift beyond its error" in one["verdict"] for one in result["crosspoints"])
 
 
-def test_errors_of_a_line_are_those_of_least_squares() -> None:
-    # z of slopes of 200 lines through white noise: variance 1 within 4 sqrt(2/200)
-    rng, x = np.random.default_rng(1), np.linspace(0, 1, 30)
-    z = []
-    for _ in range(200):
-        found = line(x, rng.normal(size=30))
-        assert found is not None
-        z.append(found.slope / found.slope_std)
-    # correlation times are at least 1, which makes the errors a little wide
-    assert 0.5 < np.var(z) < 1.4
+def test_errors_of_a_line_are_honest_under_slow_noise() -> None:
+    # Times of a run, white noise and a random walk's worth of slow noise: relaxations of 1, 10, 100, 1000 s.
+    # Root mean square of z over 100 lines: 1 if honest; half of a variance that is itself estimated from 29 points.
+    rng, t = np.random.default_rng(1), np.geomspace(1, 3600, 29)
+    for slow in (0.0, 1.0):
+        z = []
+        for _ in range(100):
+            y = rng.normal(size=29)
+            for tau in (1, 10, 100, 1000):
+                y += (
+                    slow
+                    * np.linalg.cholesky(np.exp(-np.abs(t[:, None] - t) / tau) + 1e-9 * np.eye(29))
+                    @ (rng.normal(size=29))
+                )
+            found = line(np.log(t), y, t)
+            assert found is not None
+            z.append(found.slope / found.slope_std)
+        assert 0.6 < np.sqrt(np.mean(np.square(z))) < 1.3
 
 
 def test_readings_are_at_the_times_asked_for() -> None:

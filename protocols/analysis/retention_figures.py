@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def figures(series: Series) -> list[Figure]:
     """One figure; none with too few times."""
     t, g = kept(series)
-    fitted = line(np.log(t), g) if t.size else None
+    fitted = line(np.log(t), g, t) if t.size else None
     if fitted is None:
         return []
     figure, (ax,) = new_figure()

@@ -10,42 +10,79 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from protocols.analysis.plain import plain
-from protocols.analysis.rest_noise import autocorrelation, correlation_time
 from protocols.analysis.style import value_text
 from protocols.protocol import Series
+
+_RATIOS = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of a decade of 1/f noise over that of white noise
 
 
 @dataclass(frozen=True)
 class Line:
-    """``y = at_mean + slope (x - mean)`` by least squares; errors from residuals, widened where they correlate."""
+    """``y = at_mean + slope (x - mean)``; `covariance` of (at_mean, slope); `left` squares of the residuals."""
 
     mean: float
     at_mean: float
     slope: float
-    at_mean_std: float
-    slope_std: float
-    left: float  # sum of squared residuals
+    covariance: FloatArray
+    left: float
+
+    @property
+    def slope_std(self) -> float:
+        """Standard error of the slope."""
+        return math.sqrt(float(self.covariance[1, 1]))
 
     def at(self, x: float) -> tuple[float, float]:
         """Value and standard error at x."""
-        return self.at_mean + self.slope * (x - self.mean), math.hypot(
-            self.at_mean_std, self.slope_std * (x - self.mean)
-        )
+        by: FloatArray = np.array([1.0, x - self.mean])
+        return self.at_mean + self.slope * (x - self.mean), math.sqrt(float(by @ self.covariance @ by))
 
 
-def line(x: FloatArray, y: FloatArray) -> Line | None:
-    """Least squares; None with fewer than 4 points."""
+def line(x: FloatArray, y: FloatArray, time: FloatArray) -> Line | None:
+    """Generalised least squares of y on x under white and 1/f noise in `time` [s]; None with fewer than 4 points.
+
+    1/f noise is a sum of relaxations, one a decade of time constants from the shortest distance in time to the
+    longest (Dutta and Horn 1981), each of variance r times the white one. r is not known: line and covariance are
+    averaged over values of r by their restricted likelihood, the spread between them included.
+    """
     n = x.size
-    if n < 4 or np.ptp(x) == 0:
+    if n < 4 or np.ptp(x) == 0 or np.ptp(time) == 0:
         return None
-    centred = x - x.mean()
-    power = float(centred @ centred)
-    slope = float(centred @ y) / power
-    residual = y - y.mean() - slope * centred
-    left = float(residual @ residual)
-    stretch = correlation_time(autocorrelation(residual, n // 4), n) if n >= 12 else 1.0
-    s = math.sqrt(left / (n - 2) * stretch)
-    return Line(float(x.mean()), float(y.mean()), slope, s / math.sqrt(n), s / math.sqrt(power), left)
+    middle = float(x.mean())
+    X: FloatArray = np.column_stack([np.ones(n), x - middle])
+    flicker = _flicker(time)
+    found = [_generalised(X, y, np.eye(n) + ratio * flicker) for ratio in _RATIOS]
+    likelihood: FloatArray = np.array([one[2] for one in found])
+    weight: FloatArray = np.exp(likelihood - likelihood.max())
+    weight /= weight.sum()
+    thetas: FloatArray = np.array([one[0] for one in found])
+    theta: FloatArray = weight @ thetas
+    covariance: FloatArray = np.zeros((2, 2))
+    for w, (one, cov, _) in zip(weight.tolist(), found, strict=True):
+        covariance += w * (cov + np.outer(one - theta, one - theta))
+    left = y - X @ np.linalg.lstsq(X, y, rcond=None)[0]
+    return Line(middle, float(theta[0]), float(theta[1]), covariance, float(left @ left))
+
+
+def _flicker(time: FloatArray) -> FloatArray:
+    apart: FloatArray = np.abs(time[:, None] - time[None, :])
+    shortest = float(np.min(apart[apart > 0]))
+    decades = np.arange(math.floor(math.log10(shortest)), math.log10(float(apart.max())) + 1)
+    total: FloatArray = np.zeros_like(apart)
+    for tau in 10.0**decades:
+        total += np.exp(-apart / tau)
+    return total
+
+
+def _generalised(X: FloatArray, y: FloatArray, V: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """(theta, covariance, restricted log likelihood) for noise of covariance ``s² V``, s² from the residuals."""
+    n, p = X.shape
+    inverse = np.linalg.inv(V)
+    information: FloatArray = X.T @ inverse @ X
+    theta = np.asarray(np.linalg.solve(information, X.T @ inverse @ y), dtype=np.float64)
+    residual: FloatArray = y - X @ theta
+    s2 = max(float(residual @ inverse @ residual) / (n - p), 1e-300)
+    logs = float(np.linalg.slogdet(V)[1]) + float(np.linalg.slogdet(information)[1]) + (n - p) * math.log(s2)
+    return theta, np.asarray(s2 * np.linalg.inv(information), dtype=np.float64), -0.5 * logs
 
 
 def kept(series: Series) -> tuple[FloatArray, FloatArray]:
@@ -70,15 +107,15 @@ def result(series: Series, horizon: float) -> dict[str, Any]:
     """Numbers of one crosspoint."""
     t, g = kept(series)
     unit = series.unit
-    in_log = line(np.log(t), g) if t.size else None
-    in_time = line(t, g) if t.size else None
+    in_log = line(np.log(t), g, t) if t.size else None
+    in_time = line(t, g, t) if t.size else None
     numbers: dict[str, Any] = {"times": int(t.size)}
     if in_log is None or in_time is None:
         return numbers | {"verdict": "Too few times: at least 4 are needed."}
     first, first_std = in_log.at(math.log(float(t[0])))
     end, end_std = in_log.at(math.log(horizon))
+    linear = abs(in_time.slope) > 3 * in_time.slope_std and in_time.left < 0.5 * in_log.left
     drifts = abs(in_log.slope) > 3 * in_log.slope_std
-    linear = drifts and in_time.left < 0.5 * in_log.left
     law = "linear in t" if linear else "logarithmic" if drifts else "none resolved"
     numbers |= {
         f"conductance_{unit}": float(first),
