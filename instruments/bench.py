@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 from instruments.clock import Clock
 from instruments.crosspoints import (
     Crosspoints,
-    FloatArray,
     Index,
     IntArray,
     Origin,
@@ -28,6 +27,7 @@ from instruments.crosspoints import (
     Status,
     counts_for,
     index_pair,
+    steps_of,
 )
 from instruments.errors import InputError
 from instruments.limits import Limits
@@ -99,9 +99,20 @@ class Bench:
             self.limits.check_pulse(pulses.up)
         if np.any(counts < 0):
             self.limits.check_pulse(pulses.down)
-        for name, more in zip(names.flat, np.abs(counts).flat, strict=True):
+        self.check_budget(names, np.abs(counts))
+
+    def check_budget(self, names: NDArray[np.str_], more_each: IntArray) -> None:
+        """Raise `LimitError` if so many more pulses would pass the budget of a crosspoint."""
+        for name, more in zip(names.flat, more_each.flat, strict=True):
             if more:
                 self.limits.check_budget(self.pulses_applied.get(str(name), 0), int(more), str(name))
+
+    def check_all(self, names: NDArray[np.str_], steps: IntArray, pulses: PulsePair) -> None:
+        """`check` of all `steps`, shape (steps, rows, columns), together."""
+        up, down = np.maximum(steps, 0).sum(axis=0), np.maximum(-steps, 0).sum(axis=0)
+        self.check(names, up, pulses)
+        self.check(names, -down, pulses)
+        self.check_budget(names, up + down)
 
     def pulse(self, name: str, pulse: Pulse, count: int) -> None:
         """Apply `count` of `pulse` to one crosspoint that `check` has let pass."""
@@ -169,6 +180,7 @@ class BenchCrosspoints(Crosspoints):
     def __init__(self, bench: Bench, names: NDArray[np.str_]) -> None:
         self.bench = bench
         self.names = names
+        self._flat = [str(name) for name in names.flat]
         rows, columns = names.shape
         self.shape = (rows, columns)
         self.pulses = bench.pulses
@@ -192,19 +204,23 @@ class BenchCrosspoints(Crosspoints):
         """Read one crosspoint after the other; conductance is measured current over measured voltage."""
         if repeats < 1:
             raise InputError(f"{repeats} readings are none; give 1 or more")
-        measured = [self.bench.measure(str(name), repeats) for name in self.names.flat]
+        measured = [self.bench.measure(name, repeats) for name in self._flat]
+        # (crosspoints, repeats, quantities) to quantities of shape (repeats, rows, columns)
+        table = np.array([[_numbers(at, m) for at, m in one] for one in measured], dtype=np.float64)
+        ordered = np.ascontiguousarray(table.transpose(2, 1, 0)).reshape(5, repeats, *self.shape)
+        conductance, voltage, current, time, status = ordered
+        return Readings(conductance, voltage, current, time, status.astype(np.uint8))
 
-        def array(value: Callable[[float, Measurement], float]) -> FloatArray:
-            flat = np.array([[value(at, m) for at, m in one] for one in measured], dtype=np.float64)
-            return np.ascontiguousarray(flat.T.reshape(repeats, *self.shape))
-
-        return Readings(
-            conductance=array(lambda _, m: _conductance(m)),
-            voltage=array(lambda _, m: m.voltage),
-            current=array(lambda _, m: m.current),
-            time=array(lambda at, _: at),
-            status=array(lambda _, m: _status(m)).astype(np.uint8),
-        )
+    def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
+        """Step by step, as `Crosspoints.stream`; all of it is checked before the first byte of it is sent."""
+        pair = pulses or self.pulses
+        steps = steps_of(counts, self.shape)
+        self.bench.check_all(self.names, steps, pair)
+        for step in steps.reshape(len(steps), -1).tolist():
+            for name, count in zip(self._flat, step, strict=True):
+                if count:
+                    self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(count))
+            yield self.read()
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the clock of the bench."""
@@ -222,11 +238,10 @@ class BenchCrosspoints(Crosspoints):
         return BenchCrosspoints(self.bench, names)
 
 
-def _conductance(m: Measurement) -> float:
-    """Conductance [S], ``G = I / V``; NaN where there is none."""
-    return math.nan if _status(m) & Status.INVALID else m.current / m.voltage
-
-
-def _status(m: Measurement) -> Status:
-    valid = math.isfinite(m.current) and math.isfinite(m.voltage) and m.voltage != 0
-    return m.status if valid else m.status | Status.INVALID
+def _numbers(at: float, m: Measurement) -> tuple[float, float, float, float, int]:
+    """Conductance [S], ``G = I / V``, NaN where there is none; voltage, current, time and status as they are."""
+    voltage, current, status = m.voltage, m.current, int(m.status)
+    valid = math.isfinite(current) and math.isfinite(voltage) and voltage != 0 and not status & Status.INVALID
+    if not valid:
+        return math.nan, voltage, current, at, status | int(Status.INVALID)
+    return current / voltage, voltage, current, at, status

@@ -163,10 +163,12 @@ def test_another_instrument_at_the_same_address_is_not_driven():
     )
     first, other = virtual.twins.values()
     name = next(iter(virtual.twins))
-    port = FaultyPort(first, virtual.clock, Injection(Fault.CLOSED, 1))
+    port = FaultyPort(first, virtual.clock, Injection(Fault.CLOSED, 0, of=":OUTP ON"))
     virtual.ports()[name] = port
     smu = load("keithley-2450")(Wire(name, virtual.library(), instrument="smu", clock=virtual.clock), LIMITS)
     smu.identity()
+    smu.prepare()
+    smu.configure(0.1, 1e-5, 1.0)
     received = []
     port.twin = other
     other_receive = other.receive
