@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 from typing import Protocol as Interface
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,6 +19,7 @@ from instruments.crosspoints import Crosspoints
 from instruments.errors import LabshdError, RunError
 from instruments.roles import every
 from instruments.units import text
+from labshd.continuing import beyond, taken_before
 from labshd.progress import NoProgress, Progress
 from labshd.provenance import StationRecord, What, Where, source_of
 from labshd.run_writer import RunWriter
@@ -95,11 +97,13 @@ def recording(
     station: RecordedStation | None = None,
     progress: Progress | None = None,
     total: int | None = None,
+    continued: Run | None = None,
 ) -> Generator[Recording]:
     """Record what is done within: safe first, then the files, then how it ended, on every way out.
 
     `crosspoints` is the block that points are taken of, or several blocks (a training): all of them end `safe`; the
-    first names the run. `total` is the number of steps to come, for `progress`.
+    first names the run. `total` is the number of steps to come, for `progress`. `continued` is a run of a protocol that
+    was cut off and goes on here.
 
     Raises
     ------
@@ -113,11 +117,12 @@ def recording(
         ending = _Ending(caught, blocks, station, progress)
         try:
             try:
-                made = ending.begin(_writer(what, blocks, runs, station), total)
+                writer = _writer(what, blocks, runs, station) if continued is None else _reopened(continued)
+                made = ending.begin(writer, total)
                 yield made
                 ending.how = ("finished", made.why_stopped)
             except BaseException as error:
-                ending.how = how_it_ended(error)
+                ending.failed(error)
                 raise
             finally:
                 ending.end()
@@ -139,6 +144,10 @@ def _writer(
     return RunWriter(runs_folder(runs), what, where, station.record() if station else None)
 
 
+def _reopened(run: Run) -> RunWriter:
+    return RunWriter.reopened(run.folder, run.info, taken_before(run).counts)
+
+
 class _Ending:
     """The end of a recording, once, in order: outputs off, wire log and files closed, status."""
 
@@ -152,7 +161,12 @@ class _Ending:
         self.how: tuple[str, str] = ("interrupted", "left before its end")
         self._caught, self._blocks, self._station, self._progress = caught, blocks, station, progress
         self._writer: RunWriter | None = None
+        self._error: str | None = None
         self._ended = False
+
+    def failed(self, error: BaseException) -> None:
+        self.how = how_it_ended(error)
+        self._error = type(error).__name__ if isinstance(error, Exception) else None
 
     def begin(self, writer: RunWriter, total: int | None) -> Recording:
         self._writer = writer
@@ -177,7 +191,7 @@ class _Ending:
         if self._station is not None:
             steps.append(partial(self._station.keep_wire, None))
         if self._writer is not None:
-            steps.append(partial(self._writer.close, *self.how))
+            steps.append(partial(self._writer.close, *self.how, error=self._error))
         for error in every(steps):
             _log.error("%s", error)
 
@@ -227,18 +241,32 @@ def record(
     runs: str | Path | None = None,
     station: RecordedStation | None = None,
     progress: Progress | None = None,
+    campaign: dict[str, Any] | None = None,
+    continued: Run | None = None,
 ) -> Run:
     """Run `protocol` on `crosspoints`, keep every reading, analyse, and give the run.
 
     Whatever ends it, outputs are off, what was taken is in the run and is analysed as far as it goes. Raises as
     `recording` does.
+
+    Parameters
+    ----------
+    station
+        What to keep of the station; known by itself where `crosspoints` come from an open one.
+    campaign
+        Of which campaign the run is, as `What` keeps it.
+    continued
+        A run of this protocol that was cut off: it goes on. `crosspoints` must then do again what they did, without
+        pulsing: each reading that was taken before must come again, bit for bit, or the run fails (`RunError`).
     """
-    what = what_of(protocol)
+    what = what_of(protocol, campaign)
+    station = station or station_of(crosspoints)
     total = protocol.planned_readings(crosspoints.shape)
     steps = protocol.run(crosspoints)
     try:
-        with recording(what, crosspoints, runs=runs, station=station, progress=progress, total=total) as made:
-            made.why_stopped = _drive(steps, made)
+        more: dict[str, Any] = {"runs": runs, "station": station, "progress": progress, "total": total}
+        with recording(what, crosspoints, **more, continued=continued) as made:
+            made.why_stopped = _drive(steps if continued is None else beyond(steps, taken_before(continued)), made)
     except BaseException as error:
         stopped = run_of(error)
         if stopped is not None:
@@ -256,6 +284,19 @@ def _drive(steps: Iterator[Points], made: Recording) -> str:
         except StopIteration as stop:
             return str(stop.value or "all steps done")
         made.points(points)
+
+
+_stations: WeakKeyDictionary[Crosspoints, RecordedStation] = WeakKeyDictionary()
+
+
+def belongs(crosspoints: Crosspoints, station: RecordedStation) -> None:
+    """Let `record` know of which open station crosspoints are."""
+    _stations[crosspoints] = station
+
+
+def station_of(crosspoints: Crosspoints) -> RecordedStation | None:
+    """The open station that crosspoints come from, None where that is not known."""
+    return _stations.get(crosspoints)
 
 
 def analysed(run: Run, protocol: Protocol) -> Run:

@@ -93,14 +93,17 @@ def points_rows(points: Points, first_reading: int) -> bytes:
 class AppendFile:
     """A file that only grows: what `append` was given is with the operating system when it returns."""
 
-    def __init__(self, path: Path) -> None:
-        """Make a new file; `RunError` where that is not possible."""
+    def __init__(self, path: Path, keep: int | None = None) -> None:
+        """Make a new file, or go on after the first `keep` bytes of an old one; `RunError` where it cannot be."""
         self.path = path
         try:
-            self._file = FileIO(path, "xb")
+            self._file = FileIO(path, "xb" if keep is None else "r+b")
+            self._size = keep or 0
+            if keep is not None:
+                self._file.truncate(keep)
+                self._file.seek(keep)
         except OSError as error:
             raise _unwritable(path, error) from error
-        self._size = 0
 
     def append(self, data: bytes) -> None:
         """Write all of `data` or nothing; `RunError` names the file and what the system said."""
@@ -172,6 +175,14 @@ def _number_cells(values: NDArray[Any]) -> list[str]:
 def whole_lines(data: bytes) -> bytes:
     """Without what follows the last line end: a row torn by a power cut, or zeros that a file system filled in."""
     return data[: data.rfind(b"\n") + 1]
+
+
+def bytes_of_lines(path: Path, lines: int) -> int:
+    """Size of the first `lines` lines of a file, line ends included."""
+    data, end = _bytes(path), 0
+    for _ in range(lines):
+        end = data.index(b"\n", end) + 1
+    return end
 
 
 def read_points(path: Path, unit: str) -> tuple[pd.DataFrame, bool]:

@@ -12,11 +12,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from instruments.crosspoints import IntArray
 from instruments.errors import InputError, RunError
 from labshd import provenance
-from labshd.locks import FileLock
+from labshd.locks import FileLock, is_held
 from labshd.provenance import StationRecord, What, Where
-from labshd.run_files import AppendFile, TableFile, plain, points_columns, points_name, points_rows, write_json
+from labshd.run_files import (
+    AppendFile,
+    TableFile,
+    bytes_of_lines,
+    plain,
+    points_columns,
+    points_name,
+    points_rows,
+    write_json,
+)
 from protocols.protocol import Points, known_counts
 
 FORMAT = "labshd run"
@@ -32,7 +42,7 @@ class RunWriter:
     def __init__(self, runs: Path, what: What, where: Where, station: StationRecord | None = None) -> None:
         """Make the folder and its run.json with status "running". `InputError` where the folder cannot be made."""
         started = provenance.now()
-        self.folder = _new_folder(runs, started, f"{what.name}-{where.name}")
+        self.folder = new_folder(runs, started, f"{what.name}-{where.name}")
         self.where = where
         self._tables: dict[str, _PointsFile] = {}
         self._steps: TableFile | None = None
@@ -41,6 +51,29 @@ class RunWriter:
         write_json(self.folder / "run.json", self.info)
         if what.kind != "train":
             self._tables[""] = _PointsFile(self.folder, "", where.shape, where.unit)
+
+    @classmethod
+    def reopened(cls, folder: Path, info: dict[str, Any], counts: IntArray) -> RunWriter:
+        """Go on writing the run of a protocol that was cut off, after its last whole reading.
+
+        `info` is its run.json, `counts` (n, rows, columns) what was pulsed before each of the n readings that are kept.
+        Raises `RunError` where another process writes it.
+        """
+        self = cls.__new__(cls)
+        self.folder = folder
+        rows, columns = info["shape"]
+        self.where = Where(info["crosspoint"], (rows, columns), info["unit"], info["origin"])
+        self._steps = None
+        if is_held(folder / LOCK_NAME):
+            raise RunError(f"{folder} is being written by another process")
+        self._lock = _lock(folder)
+        again = {"at": provenance.now().isoformat(), "readings": len(counts), "why": info.get("why_stopped") or ""}
+        self.info = {**info, "status": "running", "why_stopped": "", "ended": None, "result": None}
+        self.info |= {"process": {**provenance.process(), "locked": self._lock is not None}}
+        self.info["continued"] = [*info.get("continued", []), again]
+        self._tables = {"": _PointsFile(folder, "", (rows, columns), info["unit"], counts)}
+        write_json(folder / "run.json", self.info)
+        return self
 
     def points(self, points: Points, array: str = "") -> None:
         """Append a block of points: one row a reading of a crosspoint.
@@ -95,11 +128,21 @@ class RunWriter:
 class _PointsFile:
     """The table of points of one array, and what was counted of it."""
 
-    def __init__(self, folder: Path, array: str, shape: tuple[int, int], unit: str) -> None:
+    def __init__(
+        self, folder: Path, array: str, shape: tuple[int, int], unit: str, before: IntArray | None = None
+    ) -> None:
+        """Begin a table, or go on with one after the readings that were taken after the counts `before`."""
         self.shape = shape
-        self.readings = 0
+        self.readings = 0 if before is None else len(before)
         self.counted = np.zeros(shape, dtype=np.int64)
-        self.file = AppendFile(folder / points_name(array))
+        path = folder / points_name(array)
+        if before is not None and len(before):
+            self.counted += np.abs(known_counts(before)).sum(axis=0)
+            self.file = AppendFile(path, bytes_of_lines(path, 1 + len(before) * shape[0] * shape[1]))
+            return
+        if before is not None:  # cut off before its first reading: perhaps within the first line
+            path.unlink(missing_ok=True)
+        self.file = AppendFile(path)
         self.file.append((",".join(points_columns(unit)) + "\n").encode())
 
     def append(self, points: Points) -> None:
@@ -156,7 +199,7 @@ def _lock(folder: Path) -> FileLock | None:
         return None
 
 
-def _new_folder(runs: Path, started: datetime, name: str) -> Path:
+def new_folder(runs: Path, started: datetime, name: str) -> Path:
     """A new folder ``2026-11-22T03-44-55-symmetry-point-A1-7f3a``; no character that Windows refuses."""
     safe = re.sub(r"[^A-Za-z0-9._]+", "-", name).strip("-.")[:60].rstrip("-.")
     try:

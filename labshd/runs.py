@@ -19,6 +19,7 @@ from protocols.protocol import UNKNOWN_COUNT, Series, known_counts
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 NOT_CLOSED = "not closed: the process that wrote it ended without saying why"
 
@@ -135,6 +136,24 @@ class Run:
         return series_of(
             table, self.unit, self.shape if not array else _shape_of(table), self.folder / points_name(array)
         )
+
+    def figures(self, row: int = 0, column: int = 0, array: str = "") -> list[Figure]:
+        """The figures of the report of one crosspoint, as matplotlib objects: those of the protocol, else the trace.
+
+        Of a protocol of one's own it is the trace: code that a run names is not run.
+        """
+        from labshd.report.run_report import figures_of
+
+        return figures_of(self, array, (row, column))
+
+    def plot(self, row: int = 0, column: int = 0, array: str = "") -> Figure:
+        """The first of `figures`. `InputError` where nothing was measured."""
+        return self.figures(row, column, array)[0]
+
+    def _repr_html_(self) -> str:
+        from labshd.notebook import run_html
+
+        return run_html(self)
 
     def keep(self, **entries: Any) -> Run:
         """The run with entries such as `result` put into its run.json."""

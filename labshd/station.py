@@ -1,7 +1,7 @@
 """An open station: named crosspoints, whatever stands behind them, and everything off when it is left.
 
 with open_station("bench.toml") as bench:
-    run = record(SymmetryPoint(), bench["A1"], station=bench)
+    run = record(SymmetryPoint(), bench["A1"])
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from instruments.roles import InstrumentRole, PulseSource, SourceMeasureUnit, Sw
 from labshd import opening
 from labshd.opening import InstrumentReport, Link, Opened
 from labshd.provenance import StationRecord
+from labshd.recorder import belongs
 from labshd.station_file import read_station_file
 from labshd.station_schema import BenchFile, SimulatedFile, StationFile
 from labshd.toml_file import TomlFile, nearest
@@ -86,6 +87,7 @@ class Station:
         self._block: Crosspoints | None = block
         self._opened = opened or {}
         self._tap = tap
+        belongs(block, self)
         # Whatever ends the process, `safe` runs.
         atexit.register(self.safe)
 
@@ -113,6 +115,7 @@ class Station:
         row, column = (int(where[0]) for where in np.nonzero(self.grid == name))
         chosen = self.all[row, column]
         chosen.name = name
+        belongs(chosen, self)
         return chosen
 
     def auxiliary_and_core(self) -> tuple[str, str]:

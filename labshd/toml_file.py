@@ -43,6 +43,11 @@ class TomlFile:
             raise InputError(f"{path}: no such file{_nearest_file(path)}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise InputError(f"{path}: cannot be read as text ({error})") from None
+        return TomlFile.of(path, text)
+
+    @staticmethod
+    def of(path: Path, text: str) -> TomlFile:
+        """Parse `text`, which `path` holds or held; `InputError` when it is not TOML."""
         try:
             return TomlFile(path, text, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
@@ -61,7 +66,7 @@ class TomlFile:
     def _sentence(self, problem: Problem) -> str:
         line = self._line(problem.key)
         where = f"line {line}, " if line else ""
-        key = ".".join(str(part) for part in problem.key) or "the file"
+        key = _shown_key(problem.key) or "the file"
         value = "" if problem.value is None else f" = {_short(problem.value)}"
         return f"{where}{key}{value}: {problem.rule}"
 
@@ -79,15 +84,35 @@ def _lines_of_keys(text: str) -> dict[tuple[str, ...], int]:
     """Line numbers, from 1, of the tables and keys that begin a line."""
     lines: dict[tuple[str, ...], int] = {}
     table: tuple[str, ...] = ()
+    counted: dict[tuple[str, ...], int] = {}  # entries so far of an array of tables, such as [[step]]
     for number, line in enumerate(text.splitlines(), 1):
-        header = re.match(r"\s*\[+\s*([^\]]+?)\s*\]+", line)
+        header = re.match(r"\s*(\[+)\s*([^\]]+?)\s*\]+", line)
         entry = re.match(r"\s*([\w.\"'-]+)\s*=", line)
         if header:
-            table = _parts(header[1])
+            name = _parts(header[2])
+            if header[1] == "[[":
+                counted[name] = counted.get(name, -1) + 1
+                table = (*name, str(counted[name]))
+            else:
+                table = _within_arrays(name, counted)
             lines.setdefault(table, number)
         elif entry:
             lines.setdefault((*table, *_parts(entry[1])), number)
     return lines
+
+
+def _within_arrays(name: tuple[str, ...], counted: dict[tuple[str, ...], int]) -> tuple[str, ...]:
+    """The table [step.settings] belongs to the last [[step]]."""
+    for length in range(len(name) - 1, 0, -1):
+        if name[:length] in counted:
+            return (*name[:length], str(counted[name[:length]]), *name[length:])
+    return name
+
+
+def _shown_key(key: Key) -> str:
+    """``step[2].settings.pulses``: entries of arrays are counted from 1, as a person does."""
+    parts = (f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in key)
+    return "".join(parts).removeprefix(".")
 
 
 def _parts(dotted: str) -> tuple[str, ...]:
@@ -122,6 +147,8 @@ def _model_at(model: type[BaseModel], key: Sequence[str | int]) -> type[BaseMode
     at: type[BaseModel] | None = model
     free_name = False
     for part in key:
+        if isinstance(part, int):
+            continue  # an entry of a list: the model is that of the list
         if free_name:
             free_name = False
             continue

@@ -144,6 +144,21 @@ def _protocol_figures(
         return []
 
 
+def figures_of(run: Run, array: str = "", at: tuple[int, int] = (0, 0)) -> list[Figure]:
+    """Figures of one crosspoint of a run: those of its protocol, else its trace; `InputError` where none."""
+    series = run.series(array)
+    rows, columns = series.shape
+    if not len(series):
+        raise InputError(f"{run.folder}: nothing was measured, so there is nothing to draw")
+    if not (0 <= at[0] < rows and 0 <= at[1] < columns):
+        raise InputError(
+            f"{run.folder} has {rows} x {columns} crosspoints; row {at[0]}, column {at[1]} is none of them"
+        )
+    one, protocol, result = series.crosspoint(*at), protocol_of(run), _result_at(run, *at)
+    own = protocol.figures(one, result) if protocol is not None and result and not array else []
+    return own or [figures.trace_figure(one)]
+
+
 def protocol_of(run: Run) -> Protocol | None:
     """The protocol of a run with the settings it ran with; None for other runs, or where it is not known here."""
     from protocols import catalogue

@@ -1,0 +1,171 @@
+"""Crosspoints that can be left and taken up again: every pulse is noted before it is applied, and none is repeated.
+
+A protocol that was cut off is run again from its beginning. As long as there are readings from before, it is given
+those, and what it pulses is not applied. Then it goes on with the device. A pulse that was noted but after which no
+reading was kept has perhaps been applied, perhaps not: it counts as spent, and the next reading says that it is
+uncertain.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from instruments.crosspoints import (
+    Crosspoints,
+    Index,
+    IntArray,
+    Origin,
+    PulsePair,
+    Readings,
+    Status,
+    counts_for,
+    steps_of,
+)
+from instruments.errors import RunError
+from labshd.run_files import AppendFile
+from protocols.protocol import Series
+
+
+class Journal:
+    """Pulses noted before they are applied, one call a line: a file that only grows."""
+
+    def __init__(self, path: Path) -> None:
+        """Begin a journal at `path`, or go on with the one that is there."""
+        whole = path.read_bytes() if path.exists() else None
+        kept = None if whole is None else whole.rfind(b"\n") + 1
+        self.before = 0 if whole is None else whole.count(b"\n")
+        self._file = AppendFile(path, kept)
+
+    def note(self, counts: IntArray, calls: int = 1) -> None:
+        """Note calls that are about to be made; with the operating system when it returns."""
+        self._file.append(f"{int(np.abs(counts).sum())}\n".encode() * calls)
+
+    def close(self) -> None:
+        """Close. Idempotent."""
+        self._file.close()
+
+
+@dataclass
+class _Tape:
+    """Where a protocol is in what was recorded before."""
+
+    journal: Journal
+    before: Series
+    late: float  # [s] the clock of the crosspoints is behind that of the run
+    read: int = 0
+    pulsed: int = 0
+    in_doubt: IntArray | None = field(default=None)
+
+    @property
+    def live(self) -> bool:
+        """Whether all that was recorded has been given again."""
+        return self.read >= len(self.before) and self.pulsed >= self.journal.before
+
+
+class ResumableCrosspoints(Crosspoints):
+    """A block of a bench with a journal of its pulses.
+
+    Parameters
+    ----------
+    inner
+        The block.
+    journal
+        Of this block in this run, empty or from before.
+    before
+        Readings that were kept before; of length 0 for a new run.
+    late
+        [s] to add to the times of the block, whose clock began anew.
+    """
+
+    def __init__(self, inner: Crosspoints, journal: Journal, before: Series, late: float = 0.0) -> None:
+        self.inner = inner
+        self.shape, self.pulses, self.name, self.unit = inner.shape, inner.pulses, inner.name, inner.unit
+        self._tape = _Tape(journal, before, late)
+
+    @property
+    def origin(self) -> Origin:
+        """That of the block."""
+        return self.inner.origin
+
+    def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
+        """Note, then apply; what was noted before is not applied again."""
+        wanted, tape = counts_for(counts, self.shape), self._tape
+        tape.pulsed += 1
+        if tape.pulsed <= tape.journal.before:
+            tape.in_doubt = wanted if tape.pulsed == tape.journal.before else None
+            return
+        tape.journal.note(wanted)
+        self.inner.pulse(wanted, pulses)
+
+    def read(self, repeats: int = 1) -> Readings:
+        """Readings from before while there are some, then new ones."""
+        tape = self._tape
+        kept = tape.before.readings
+        part = slice(tape.read, min(tape.read + repeats, len(tape.before)))
+        again = part.stop - part.start if part.stop > part.start else 0
+        old = Readings(
+            kept.conductance[part], kept.voltage[part], kept.current[part], kept.time[part], kept.status[part]
+        )
+        tape.read += again
+        if again:
+            tape.in_doubt = None
+        if again == repeats:
+            return old
+        new = self._live(self.inner.read(repeats - again))
+        return Readings.join([old, new]) if again else new
+
+    def _live(self, readings: Readings) -> Readings:
+        """New readings on the clock of the run, the first of them uncertain after pulses that may not have come."""
+        tape, status = self._tape, readings.status.copy()
+        if tape.in_doubt is not None:
+            status[0][tape.in_doubt != 0] |= int(Status.UNCERTAIN)
+            tape.in_doubt = None
+        time = readings.time + tape.late
+        return Readings(readings.conductance, readings.voltage, readings.current, time, status)
+
+    def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
+        """Step by step while there is something from before, then as the block does it."""
+        steps, tape = steps_of(counts, self.shape), self._tape
+        for number, step in enumerate(steps):
+            if tape.live:
+                yield from self._stream(steps[number:], pulses)
+                return
+            self.pulse(step, pulses)
+            yield self.read()
+
+    def _stream(self, steps: IntArray, pulses: PulsePair | None) -> Iterator[Readings]:
+        if type(self.inner).stream is Crosspoints.stream:
+            for step in steps:
+                self.pulse(step, pulses)
+                yield self.read()
+            return
+        # A block that takes many steps at once is told of all of them: all are noted before the first is applied.
+        self._tape.journal.note(np.abs(steps).sum(axis=0), len(steps))
+        self._tape.pulsed += len(steps)
+        for readings in self.inner.stream(steps, pulses):
+            yield self._live(readings)
+
+    def wait(self, seconds: float) -> None:
+        """Wait, unless that was done before."""
+        if self._tape.live:
+            self.inner.wait(seconds)
+
+    def safe(self) -> None:
+        """Nothing driven, and the journal closed."""
+        self.inner.safe()
+        self._tape.journal.close()
+
+    def __getitem__(self, index: Index) -> Crosspoints:
+        """The same block. Parts of it would be read in an order that its table of readings does not tell."""
+        view = self.inner[index]
+        if view.shape != self.shape:
+            raise RunError(
+                "a protocol that takes a block apart cannot be left and taken up again; "
+                "in a campaign on a bench let it run on single crosspoints (together = false)"
+            )
+        return self
