@@ -94,6 +94,7 @@ class Wire(VISAAdapter):
         self.timeout = timeout
         self._sink = sink
         self._last_written = ""
+        self._unread = False  # a query was sent and its answer not read
         self._identity: str | None = None
         self._resource = resource
         if visa_library == "@py" or not isinstance(visa_library, str):
@@ -122,6 +123,10 @@ class Wire(VISAAdapter):
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send `command`; `NotAnswering` when it could not be delivered."""
+        if "?" in command or "print" in command:  # a query, in SCPI or TSP
+            if self._unread:
+                self._clean()  # whoever asked before was interrupted: its answer must not be taken for this one's
+            self._unread = True
         self._last_written = command
         self._note("write", command)
         connection = self.connection
@@ -140,6 +145,7 @@ class Wire(VISAAdapter):
                 received += more
         except (VisaError, OSError) as error:
             self._lost(error)
+        self._unread = False
         if not received.endswith(_LINE_FEED) or not received.isascii():
             self._garbled(received)
         reply = received[:-1].decode("ascii")
@@ -170,6 +176,7 @@ class Wire(VISAAdapter):
 
     def _lost(self, error: Exception) -> NoReturn:
         """Make the session clean, then say what was not answered."""
+        self._unread = False
         timed_out = isinstance(error, VisaIOError) and error.error_code == StatusCode.error_timeout
         usable = self._clean() if timed_out else self._open_anew()
         if timed_out:

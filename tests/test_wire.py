@@ -99,6 +99,28 @@ def test_nothing_is_sent_twice_after_a_timeout():
     assert twin.cleared == 1
 
 
+@pytest.mark.parametrize("name", [NAME, "TCPIP0::smu::5025::SOCKET"])
+def test_the_reply_to_a_query_that_was_interrupted_never_answers_the_next(name):
+    class Interrupting(Port):
+        first = True
+
+        def reply(self):
+            if self.first:
+                self.first = False
+                raise KeyboardInterrupt
+            return super().reply()
+
+    twin = Echo()
+    wire = wire_to(twin, Interrupting, name)
+    wire.write("FIRST?")
+    with pytest.raises(KeyboardInterrupt):
+        wire.read()
+    wire.write(":OUTP OFF")  # at once, and without asking anything
+    assert twin.received == ["FIRST?", ":OUTP OFF"]
+    wire.write("SECOND?")
+    assert wire.read() == "reply to SECOND?"
+
+
 def test_a_resource_that_is_not_there_is_named():
     library = VirtualVisaLibrary.around({NAME: Port(Echo())}, VirtualClock())
     with pytest.raises(NotAnswering, match="gen at TCPIP0::gen::inst0::INSTR cannot be opened"):
