@@ -15,8 +15,10 @@ from protocols.protocol import Protocol
 
 # name -> (module, class): a name costs no import until it is used.
 _KNOWN: dict[str, tuple[str, str]] = {
+    "endurance": ("protocols.endurance", "Endurance"),
     "program": ("protocols.program", "Program"),
     "pulse-window": ("protocols.pulse_window", "PulseWindow"),
+    "read-disturb": ("protocols.read_disturb", "ReadDisturb"),
     "read-noise": ("protocols.read_noise", "ReadNoise"),
     "relaxation": ("protocols.relaxation", "Relaxation"),
     "retention": ("protocols.retention", "Retention"),

@@ -51,8 +51,10 @@ class Seen:
         del self._trend[:-_TREND]
         self.tripped = self.tripped + np.count_nonzero(r.status & Status.COMPLIANCE, axis=0)
         self.last = np.array(r.conductance[-1])
-        self._begun = float(np.min(r.time)) if self._begun is None else self._begun
-        self.elapsed = float(np.max(r.time)) - self._begun
+        times = r.time[np.isfinite(r.time)]
+        if times.size:
+            self._begun = float(times.min()) if self._begun is None else self._begun
+            self.elapsed = float(times.max()) - self._begun
 
     def slope(self) -> FloatArray:
         """Change per pulse [unit] over the last 20 readings, all in one direction; NaN where there are fewer."""

@@ -117,6 +117,11 @@ class Watch:
             yield points
             self._look()
 
+    def count(self, points: Points) -> None:
+        """Look at points that a protocol made itself."""
+        self.seen.see(points)
+        self._look()
+
     def end(self, row: int, column: int, why: str) -> None:
         """Leave a crosspoint alone from now on, because `why`."""
         if self.going[row, column]:

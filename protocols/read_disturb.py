@@ -1,0 +1,61 @@
+"""Read disturb: does reading move the conductance? Many readings against a wait as long, again and again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from instruments.crosspoints import Crosspoints
+from protocols.analysis import disturb
+from protocols.analysis.disturb import CONTROL, LEVEL, STRESS
+from protocols.protocol import Series, Steps
+from protocols.watch import Stoppable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_BATCH = 100
+
+
+class ReadDisturb(Stoppable):
+    """Settings of `read-disturb`: it pulses nothing."""
+
+    name: ClassVar[str] = "read-disturb"
+    title: ClassVar[str] = "drift under readings against the drift of a wait as long"
+
+    reads: int = Field(default=500, ge=10, description="readings of one stress")
+    repeats: int = Field(default=10, ge=4, description="stresses, and as many waits")
+    level: int = Field(default=20, ge=2, description="readings for the level before, between and after")
+
+    def planned_readings(self, shape: tuple[int, int]) -> int:
+        """All stresses and levels."""
+        return self.level + self.repeats * (2 * self.level + self.reads)
+
+    def run(self, crosspoints: Crosspoints) -> Steps:
+        """Level, stress, level, wait, level, stress ..."""
+        watch = self.watch(crosspoints)
+        before = yield from watch.rest(LEVEL, self.level)
+        for _ in range(self.repeats):
+            begun, done = float(before.time.max()), 0
+            while done < self.reads and watch.active:
+                batch = min(_BATCH, self.reads - done)
+                stress = yield from watch.rest(STRESS, batch)
+                before, done = stress, done + batch
+            took = float(before.time.max()) - begun
+            yield from watch.rest(LEVEL, self.level)
+            crosspoints.wait(took)
+            before = yield from watch.rest(CONTROL, self.level)
+            if not watch.active:
+                break
+        return watch.reason(f"{self.repeats} stresses of {self.reads} readings and as many waits are done")
+
+    def analyse(self, series: Series) -> dict[str, Any]:
+        """Change per reading beyond that of the wait."""
+        return disturb.read_disturb(series)
+
+    def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
+        """Levels against time, and the changes of both kinds."""
+        from protocols.analysis.disturb_figures import read_figures
+
+        return read_figures(series)
