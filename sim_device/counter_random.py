@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
+
+from sim_device.compiling import njit
 
 f32, i32, u32 = np.float32, np.int32, np.uint32
 

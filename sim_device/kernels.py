@@ -17,9 +17,9 @@ pulses in a row take the steps as linear about where they start.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from sim_device import counter_random
+from sim_device.compiling import njit
 from sim_device.counter_random import any_of, compiled, f32, fused, i32, inlined, normal, ones_in, u32
 
 counter_random.forget_stale(__file__, counter_random.__file__)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from sim_device import counter_random, kernels
+from sim_device.compiling import njit
 from sim_device.counter_random import compiled, inlined, mixed, u32
 
 counter_random.forget_stale(__file__, counter_random.__file__, kernels.__file__)

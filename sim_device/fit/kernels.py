@@ -21,10 +21,10 @@ from collections.abc import Callable
 from typing import TypeAlias, TypeVar, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
+from sim_device.compiling import njit
 
 # STRAIGHT is LINEAR without write noise and drift; HARD are constant steps up to a hard bound.
 LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER, HARD, STRAIGHT = range(7)

@@ -1,0 +1,69 @@
+"""Compiled loops, cached between processes in a folder that belongs to exactly this source.
+
+Numba notices when the file of a cached function changes, but not when a compiled function that it calls, in another
+file, does: after an update the old machine code would be run against new callers. So the cache lies in a folder whose
+name is a digest of all source with compiled functions.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core import config as _numba_config
+
+_PACKAGE = Path(__file__).parent
+config: Any = _numba_config  # its names are made at run time
+
+
+def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """``numba.njit(**options)`` with the cache where it belongs; a NUMBA_CACHE_DIR of the user's is a parent of it."""
+
+    def compile_lazily(function: Callable[..., Any]) -> Any:
+        before = config.CACHE_DIR
+        config.CACHE_DIR = str(cache_folder())
+        try:
+            return numba.njit(**options)(function)
+        finally:
+            config.CACHE_DIR = before
+
+    return compile_lazily
+
+
+@cache
+def cache_folder() -> Path:
+    """The folder for this source; those of other sources beside it are removed."""
+    digest = hashlib.sha256()
+    for source in (path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py"))):
+        if b"numba" in source or b"@compiled" in source or b"@njit" in source:
+            digest.update(source)
+    name = f"compiled-{digest.hexdigest()[:16]}"
+    for parent in _parents():
+        folder = parent / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            _remove_others(folder)
+            return folder
+    return Path(tempfile.mkdtemp(prefix="labshd-"))
+
+
+def _parents() -> list[Path]:
+    """Where compiled code may be kept, the best first: an installed package may be read-only."""
+    asked = [Path(config.CACHE_DIR) / "labshd"] if config.CACHE_DIR else []
+    return [*asked, _PACKAGE / "__pycache__", Path.home() / ".cache" / "labshd"]
+
+
+def _remove_others(folder: Path) -> None:
+    for other in folder.parent.glob("compiled-*"):
+        if other != folder:
+            shutil.rmtree(other, ignore_errors=True)
