@@ -9,8 +9,10 @@ import numpy as np
 from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
-from protocols.analysis.crossing import crossings
-from protocols.analysis.delta_g import DeltaG, delta_g, states_of
+from protocols.analysis.changes import states_of
+from protocols.analysis.crossing import as_dict
+from protocols.analysis.delta_g import DeltaG, delta_g
+from protocols.analysis.fitted_series import crossings
 from protocols.analysis.phases import stretches
 from protocols.analysis.plain import plain
 from protocols.analysis.style import value_text
@@ -61,7 +63,7 @@ class UpdateResponse(Protocol):
             "readings": len(series),
             "dynamic_range": _dynamic_range(series),
             "step_at_mid_range": None if table is None else _mid_step(table, unit),
-            "symmetry_points": [] if table is None else [c.as_dict(unit) for c in crossings(table.fit)],
+            "symmetry_points": [] if table is None else [as_dict(point, unit) for point in crossings(table.fit)],
             "noise": None if table is None or table.noise is None else _noise(table, unit),
             "delta_g": None if table is None else table.table(unit),
         }

@@ -13,21 +13,44 @@ each end and not once a pulse::
 
     var(mean of n changes in r uninterrupted stretches) = (n σ_w² + 2 r σ_r²)/n²
 
-with the two noises told apart as in `protocols.analysis.step_noise`.
+with the two noises told apart by the likelihood of the whole series (`sim_device.fit`).
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from instruments.crosspoints import FloatArray, IntArray
-from protocols.analysis.changes import Changes, changes_of, states_of
+from protocols.analysis.changes import Changes, States, changes_of, states_of
+from protocols.analysis.fitted_series import fit_series
 from protocols.analysis.plain import plain
-from protocols.analysis.step_noise import Noise, StepFit, fit_steps
 from protocols.protocol import Series
+
+if TYPE_CHECKING:
+    from sim_device.fit.result import Fit
+    from sim_device.fitted import Noise as FittedNoise
+
+_FEWEST = 20  # changes that an estimate of the noises needs, half of them in either direction
+
+
+@dataclass(frozen=True)
+class Noise:
+    """Read noise σ_r of one reading and cycle-to-cycle noise σ_w of one pulse, [unit], each with its standard error.
+
+    `relative`, `relative_std`: σ_w over the mean step, dimensionless; `write` is that times the root mean square step.
+    An error is NaN where the noise is below what the readings resolve.
+    """
+
+    read: float
+    read_std: float
+    write: float
+    write_std: float
+    relative: float
+    relative_std: float
 
 
 @dataclass(frozen=True)
@@ -36,7 +59,7 @@ class DeltaG:
 
     `centre` [unit] mean abscissa of what fell into the bin; `edges` (bins + 1,); per pulse: `up`, `down` mean step
     (signed), `up_std`, `down_std` standard errors, `up_scatter`, `down_scatter` standard deviation of single changes,
-    `up_count`, `down_count` changes. `fit`: the same as smooth curves, with the noises; None with too few changes.
+    `up_count`, `down_count` changes. `fit`: the likelihood fit of the series, `noise` by it; None with too few changes.
     """
 
     edges: FloatArray
@@ -49,12 +72,8 @@ class DeltaG:
     down_std: FloatArray
     down_scatter: FloatArray
     down_count: IntArray
-    fit: StepFit | None
-
-    @property
-    def noise(self) -> Noise | None:
-        """Read and write noise; None with too few changes."""
-        return None if self.fit is None else self.fit.noise
+    fit: Fit | None
+    noise: Noise | None
 
     def table(self, unit: str) -> dict[str, list[float | None]]:
         """Columns by name, unit in the name; None where nothing fell into a bin."""
@@ -78,8 +97,10 @@ def delta_g(series: Series, bins: int = 20) -> DeltaG | None:
     changes = changes_of(states)
     if not changes.change.size or np.ptp(changes.at) == 0:
         return None
-    fit = fit_steps(states, changes)
-    noise = None if fit is None else fit.noise
+    directions = [int(np.sum(np.sign(changes.counts) == d)) for d in (1, -1)]
+    enough = sum(directions) >= _FEWEST and min(directions) >= _FEWEST // 2
+    fit = fit_series(series)[0] if enough else None
+    noise = None if fit is None else _noise(fit.noise, states, changes)
     edges: FloatArray = np.linspace(float(changes.at.min()), float(changes.at.max()), bins + 1)
     place = np.clip(np.digitize(changes.at, edges) - 1, 0, bins - 1)
     reads = float(np.mean(states.reads[states.reads > 0]))
@@ -89,7 +110,24 @@ def delta_g(series: Series, bins: int = 20) -> DeltaG | None:
     middle = (edges[1:] + edges[:-1]) / 2
     total = np.bincount(place, weights=changes.at, minlength=bins)
     centre = np.where(n > 0, total / np.maximum(n, 1), middle)
-    return DeltaG(edges, centre, *up, *down, fit)
+    return DeltaG(edges, centre, *up, *down, fit, noise)
+
+
+def _noise(found: FittedNoise, states: States, changes: Changes) -> Noise | None:
+    """Noises of a fit; the read noise from repeated readings where most states have them."""
+    if found.read is None or found.cycle_to_cycle is None:
+        return None
+    # Of the mean steps, by their spread over conductance: squares of single changes hold both noises.
+    squares = float(np.mean(changes.change**2)) - 2 * found.read**2 / float(np.mean(states.reads[states.reads > 0]))
+    step = math.sqrt(max(squares, 0.0) / (1 + found.cycle_to_cycle**2))
+    read_std = math.nan if found.read_std is None else found.read_std
+    relative_std = math.nan if found.cycle_to_cycle_std is None else found.cycle_to_cycle_std
+    cycle = found.cycle_to_cycle
+    noise = Noise(found.read, read_std, cycle * step, relative_std * step, cycle, relative_std)
+    if math.isfinite(states.within) and np.mean(states.reads > 1) > 0.5:
+        freedom = int(np.sum(np.maximum(states.reads - 1, 0)))
+        noise = replace(noise, read=states.within, read_std=states.within / math.sqrt(2 * freedom))
+    return noise
 
 
 def _binned(

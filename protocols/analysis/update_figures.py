@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from protocols.analysis.crossing import crossings
 from protocols.analysis.delta_g import DeltaG
+from protocols.analysis.fitted_series import crossings
 from protocols.analysis.style import DOWN, ESTIMATE, FAINT, UP, legend, new_figure, si_axis, value_text
 
 if TYPE_CHECKING:
