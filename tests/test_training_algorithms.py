@@ -126,12 +126,16 @@ def regression(algorithm: str, steps: int = 6000, transfer_rate: float = 0.02, *
     return result(network(TASK, algorithm, make, calibration, settings=settings, options=options).finish())
 
 
-@pytest.mark.parametrize(("algorithm", "transfer_rate"), [("shd", 0.02), ("residual", 0.02), ("ttv2", 0.3)])
-def test_two_arrays_find_what_sgd_misses_on_asymmetric_devices(algorithm: str, transfer_rate: float) -> None:
+@pytest.mark.parametrize(
+    ("algorithm", "steps", "transfer_rate"), [("shd", 2000, 0.02), ("residual", 2000, 0.02), ("ttv2", 4000, 0.2)]
+)
+def test_two_arrays_find_what_sgd_misses_on_asymmetric_devices(
+    algorithm: str, steps: int, transfer_rate: float
+) -> None:
     # gradient noise |x| (σ ξ + ...) holds SGD at W0/(1 + κS), S about .25: 20 % off, rms .06; the others are off by
     # their noise: σ sqrt(rate/τ ...) of about .01
     assert regression("sgd", steps=4000)["rms_error"] > 0.045
-    assert regression(algorithm, 2000, transfer_rate)["rms_error"] < 0.035
+    assert regression(algorithm, steps, transfer_rate)["rms_error"] < 0.035
 
 
 @pytest.mark.parametrize("algorithm", ["c-ttv2", "agad"])

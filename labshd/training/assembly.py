@@ -102,8 +102,9 @@ def network(
 ) -> Training:
     """Training of any task, on arrays that `make` gives for every layer, all with the reference of one calibration.
 
-    `read_path` is between numbers and currents of the core (digital and ideal unless given); `options` are further
-    parameters of the algorithm, such as ``{"gamma": 0.2}``.
+    The cores of a network of several layers are pulsed to random weights first (`start_at_random`). `read_path` is
+    between numbers and currents of the core (digital and ideal unless given); `options` are further parameters of the
+    algorithm, such as ``{"gamma": 0.2}``.
     """
     settings = settings or Settings()
     layers: list[Algorithm] = []
@@ -114,7 +115,20 @@ def network(
         arrays = Arrays(core, auxiliary)
         place = Place(index, suffix, read_path, options or {})
         layers.append(layer_of(algorithm, arrays, calibration, calibration, settings, place))
+    if len(layers) > 1:
+        for index, layer in enumerate(layers):
+            start_at_random(layer.core, 1000 * settings.seed + index)
     return Training(task, layers, settings, calibration)
+
+
+def start_at_random(tile: Tile, seed: int) -> None:
+    """Pulse a tile away from zero to uniform random weights up to ``1/√inputs``: at zero, layers learn nothing.
+
+    A layer that passes nothing on gets no gradient back; random weights tell its devices apart.
+    """
+    most = 1.0 / np.sqrt(tile.shape[1])
+    drawn = np.random.Generator(np.random.Philox([seed, 3])).uniform(-most, most, tile.shape)
+    tile.pulse(np.rint(drawn / tile.step).astype(np.int64))
 
 
 def layer_of(
