@@ -10,7 +10,9 @@ from sim_device.virtual_bench.circuit import Circuit
 
 TWINS = {
     "keithley-2400": "keithley_2400_measuring:Keithley2400Twin",
+    "keithley-2400-pulses": "keithley_2400_measuring:Keithley2400Twin",
     "keithley-2450": "keithley_2450_buffers:Keithley2450Twin",
+    "keithley-2450-pulses": "keithley_2450_buffers:Keithley2450Twin",
     "keithley-2600b": "keithley_2600b:Keithley2600BTwin",
     "keithley-2600b-channel-b": "keithley_2600b:Keithley2600BChannelBTwin",
     "keithley-7001": "keithley_7001:Keithley7001Twin",
@@ -19,8 +21,10 @@ TWINS = {
     "keysight-33600a": "keysight_33500b:Keysight33600ATwin",
     "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
     "keysight-b2902b": "keysight_b2902b:KeysightB2902BTwin",
+    "keysight-b2902b-pulses": "keysight_b2902b:KeysightB2902BTwin",
     "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
 }
+AS_GENERATOR = "-pulses"  # names of drivers whose source-measure unit stands where the generator does
 
 
 class Twin(Protocol):
@@ -52,4 +56,8 @@ def make_twin(driver: str, circuit: Circuit) -> Twin:
     if driver not in TWINS:
         raise InputError(f"there is no virtual twin for {driver!r}; known are {', '.join(sorted(TWINS))}")
     module, name = TWINS[driver].split(":")
+    if driver.endswith(AS_GENERATOR):
+        from sim_device.virtual_bench.smu_as_generator import SmuAsGenerator
+
+        circuit = SmuAsGenerator(circuit)
     return cast(Twin, getattr(import_module(f"sim_device.virtual_bench.{module}"), name)(circuit))
