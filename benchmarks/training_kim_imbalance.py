@@ -1,7 +1,7 @@
 """Kim et al. (zero-shifting, arXiv 1907.10228): accuracy against the imbalance of up and down steps, shifted or not.
 
 A network of 64-16-10 on scikit-learn's ten digits, trained by SGD on soft-bounds devices; the paper trains a larger one
-on MNIST, so that shape is compared and not numbers. Imbalance is s+/s−. Unshifted, the zero of the weights is the middle
+on MNIST, so that shape is compared and not numbers. Imbalance is s+/s−. Unshifted, zero weight is the middle
 of the conductance range; shifted, it is the symmetry point of every device.
 """
 

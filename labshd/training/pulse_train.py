@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +92,8 @@ def update_pulses(
         raise InputError("an update with NaN or infinite numbers was asked for; check the data and the learning rate")
     p_rows, p_columns = np.empty(len(d)), np.empty(len(x))
     how = (pulsing.longest, pulsing.update_management, pulsing.fit_length)
-    planned: Any = cast("Any", compiled.probabilities)(d, x, rate, step, *how, p_rows, p_columns)
+    plan: Any = compiled.probabilities
+    planned: Any = plan(d, x, rate, step, *how, p_rows, p_columns)
     length, clipped = int(planned[0]), float(planned[1])
     if length == 0:
         return Update(None, None, 1.0)
