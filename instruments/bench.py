@@ -143,9 +143,11 @@ class Bench:
         if not self._smu_on:
             self._smu_on = True
             self.smu.output_on()
+        begun = self.clock.now()
         measured = self.smu.measure(repeats)
-        now = self.clock.now()
-        return [(now, one) for one in measured]
+        # Measurements of one call follow each other evenly: each has the time at which it ended.
+        each = (self.clock.now() - begun) / len(measured)
+        return [(begun + (k + 1) * each, one) for k, one in enumerate(measured)]
 
     # -- switching -----------------------------------------------------------------------------------------------
 

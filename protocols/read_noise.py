@@ -12,7 +12,9 @@ from instruments.crosspoints import Crosspoints
 from instruments.units import Seconds
 from protocols.analysis.plain import plain
 from protocols.analysis.rest_noise import RestNoise, rest_noise
+from protocols.analysis.spectrum import spectrum
 from protocols.analysis.style import value_text
+from protocols.analysis.telegraph import telegraph_of
 from protocols.protocol import Protocol, Series, Steps
 from protocols.stepping import at_rest
 
@@ -49,7 +51,7 @@ class ReadNoise(Protocol):
         return f"all {self.reads} readings are taken"
 
     def analyse(self, series: Series) -> dict[str, Any]:
-        """Mean, standard deviation, relative noise, correlation, drift and Allan deviation, each with its error."""
+        """Mean, standard deviation, relative noise, correlation, drift, Allan deviation, spectrum, telegraph noise."""
         noise, unit = _noise(series), series.unit
         numbers: dict[str, Any] = {
             "readings": len(series),
@@ -77,21 +79,73 @@ class ReadNoise(Protocol):
                     f"deviation_{unit}": noise.allan,
                     f"deviation_std_{unit}": noise.allan_std,
                 },
-                "verdict": _verdict(noise, unit),
+                "spectrum": _spectrum(series),
+                "telegraph": _telegraph(series),
+                "verdict": _verdict(noise, unit) + _telegraph_verdict(series),
             }
         )
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
-        """Readings against time; autocorrelation; Allan deviation."""
+        """Readings against time; autocorrelation; Allan deviation; spectrum; two levels where there are two."""
         from protocols.analysis.rest_figures import rest_figures
+        from protocols.analysis.spectrum_figures import noise_figures
 
         noise = _noise(series)
-        return [] if noise is None else rest_figures(series, noise)
+        if noise is None:
+            return []
+        return [*rest_figures(series, noise), *noise_figures(series)]
 
 
 def _noise(series: Series) -> RestNoise | None:
     readings = series.readings
     return rest_noise(readings.conductance[:, 0, 0], readings.time[:, 0, 0])
+
+
+def _spectrum(series: Series) -> dict[str, Any] | None:
+    """Power density, and the exponent of its low-frequency part."""
+    found = spectrum(series.readings.conductance[:, 0, 0], series.readings.time[:, 0, 0])
+    if found is None:
+        return None
+    unit = series.unit
+    return {
+        "frequency_Hz": found.frequency,
+        f"density_{unit}2_per_Hz": found.density,
+        "density_relative_std": found.relative_std,
+        "exponent": found.exponent,
+        "exponent_std": found.exponent_std,
+    }
+
+
+def _telegraph(series: Series) -> dict[str, Any] | None:
+    """Two levels, their distance and the mean times in each; None where there is no such evidence."""
+    found, unit = telegraph_of(series), series.unit
+    if found is None or not found.found:
+        return None
+    return {
+        f"low_{unit}": found.low,
+        f"low_std_{unit}": found.low_std,
+        f"separation_{unit}": found.separation,
+        f"separation_std_{unit}": found.separation_std,
+        "low_time_s": found.low_time,
+        "low_time_std_s": found.low_time_std,
+        "high_time_s": found.high_time,
+        "high_time_std_s": found.high_time_std,
+        f"noise_{unit}": found.noise,
+        "switches": found.switches,
+        "evidence": found.better,
+    }
+
+
+def _telegraph_verdict(series: Series) -> str:
+    found = telegraph_of(series)
+    if found is None or not found.found:
+        return ""
+    apart = value_text(found.separation, found.separation_std, series.unit)
+    low, high = (
+        value_text(found.low_time, found.low_time_std, "s"),
+        value_text(found.high_time, found.high_time_std, "s"),
+    )
+    return f" It jumps between two levels {apart} apart, {low} in the lower and {high} in the upper at a time."
 
 
 def _verdict(noise: RestNoise, unit: str) -> str:

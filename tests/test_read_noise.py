@@ -6,10 +6,14 @@ import json
 
 import numpy as np
 import pytest
+from rehearsed import rehearsed
 from rich_device import Physics, RichCrosspoints, recorded
 
 from protocols.analysis.rest_noise import allan_deviation, rest_noise
+from protocols.analysis.spectrum import spectrum
+from protocols.analysis.telegraph import telegraph
 from protocols.read_noise import ReadNoise
+from sim_device.virtual_bench.ageing import Ageing
 
 
 def at_rest(**noise: float) -> RichCrosspoints:
@@ -74,3 +78,62 @@ def test_few_or_constant_readings_are_said_to_be_so(level: float) -> None:
     if level == 0:
         assert "below the resolution" in protocol.results(series)["verdict"]
     assert "Too few" in protocol.results(series.where(np.arange(100) < 5))["verdict"]
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_telegraph_noise_of_the_virtual_device_is_found_with_its_amplitude_and_times(seed: int) -> None:
+    truth = Ageing(telegraph=120e-9, telegraph_low_time=0.8, telegraph_high_time=0.4)
+    with rehearsed(seed=seed, ageing=truth) as station:
+        protocol = ReadNoise(reads=1500)
+        series, _ = recorded(protocol, station["A1"])
+    result = protocol.results(series)
+    found = result["telegraph"]
+    assert abs(found["separation_S"] - 120e-9) < 4 * found["separation_std_S"] + 2e-9  # slow noise moves both levels
+    assert abs(found["low_time_s"] - 0.8) < 4 * found["low_time_std_s"] < 4 * 0.3 * 0.8
+    assert abs(found["high_time_s"] - 0.4) < 4 * found["high_time_std_s"] < 4 * 0.3 * 0.4
+    assert "jumps between two levels" in result["verdict"]
+    assert len(protocol.figures(series, result)) == 4
+
+
+def test_errors_of_a_telegraph_are_honest_and_noise_without_levels_is_none() -> None:
+    # Root mean square of z of 25 runs: below 1.5 with probability 0.999 (chi-square of 25: 52.6/25 = 2.1).
+    rng, dt, low, high = np.random.default_rng(4), 0.02, 0.3, 0.15
+    share, keep = high / (low + high), np.exp(-(1 / low + 1 / high) * dt)
+    z: dict[str, list[float]] = {"separation": [], "low_time": [], "high_time": []}
+    for _ in range(25):
+        up, level = rng.random() < share, np.empty(1000)
+        for k in range(1000):
+            up = rng.random() < share + (up - share) * keep
+            level[k] = up
+        found = telegraph(20e-6 + 1e-7 * level + 3e-8 * rng.normal(size=1000), dt)
+        assert found is not None
+        assert found.found
+        for name, truth in (("separation", 1e-7), ("low_time", low), ("high_time", high)):
+            z[name].append((getattr(found, name) - truth) / getattr(found, f"{name}_std"))
+        slow = np.zeros(1000)
+        for k in range(1, 1000):
+            slow[k] = 0.95 * slow[k - 1] + rng.normal()
+        for quiet in (rng.normal(size=1000), slow + rng.normal(size=1000)):
+            none = telegraph(quiet, dt)
+            assert none is not None
+            assert not none.found
+    assert all(np.sqrt(np.mean(np.square(values))) < 1.5 for values in z.values())
+
+
+def test_spectra_have_the_level_and_the_exponent_of_what_made_them() -> None:
+    # White noise of variance s2 at rate f has density 2 s2/f; a random walk falls as 1/f^2.
+    rng, time = np.random.default_rng(6), np.arange(8192) * 0.01
+    white = rng.normal(size=8192)
+    found = spectrum(white, time)
+    assert found is not None
+    assert float(found.density.mean()) == pytest.approx(2 / 100, rel=0.05)
+    assert abs(found.exponent) < 4 * found.exponent_std
+    walk = spectrum(np.cumsum(white), time)
+    assert walk is not None
+    assert abs(walk.exponent - 2) < 4 * walk.exponent_std < 4 * 0.2
+
+
+def test_readings_of_a_bench_have_times_of_their_own() -> None:
+    with rehearsed() as station:
+        series, _ = recorded(ReadNoise(reads=200), station["A1"])
+    assert np.all(np.diff(series.readings.time[:, 0, 0]) > 0)
