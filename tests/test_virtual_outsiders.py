@@ -196,3 +196,32 @@ def test_pymeasure_33500_gives_a_burst():
     assert bench.applied[0].voltage == pytest.approx(2.0, rel=1e-3)
     assert bench.faults == []
     assert generator.check_errors() == []
+
+
+def test_a_2450_sweeps_and_gives_its_buffer_as_the_manual_says(bench):
+    close(bench, "1B02")
+    link = adapter(bench, SMU)
+
+    def ask(text):
+        link.write(text)
+        return link.read()
+
+    assert ask(":SENSe:FUNCtion?") == '"CURR:DC"'
+    link.write(":SOUR:FUNC VOLT;:SOUR:VOLT:RANG 0.2;:SENS:FUNC 'CURR';:SENS:CURR:RANG 1E-4")
+    link.write(":TRACe:MAKE 'sweep', 100, ")
+    link.write(":SOURce:SWEep:VOLTage:LINear -0.1,0.1,5,1e-3,1,AUTO,ON,OFF,'sweep'")
+    link.write(":INITiate")
+    link.write("*WAI")
+    assert ask(":TRACe:ACTual? 'sweep'") == "5"
+    flat = [float(part) for part in ask(":TRAC:DATA? 1,5,'sweep',SOUR,READ,FRAC").split(",")]
+    volts, amperes = np.array(flat[0::3]), np.array(flat[1::3])
+    conductance = bench.devices["a"].conductance(bench.clock.now())
+    assert volts == pytest.approx([-0.1, -0.05, 0.0, 0.05, 0.1], abs=1e-5)
+    assert amperes == pytest.approx(conductance * volts, abs=1e-8)
+    assert bench.outputs_on() == []
+    assert ask(":TRAC:DATA? 1,1,'sweep',DATE,TIME").startswith("01/01/2024,00:00:0")
+    link.write(":TRACe:DELete 'sweep'")
+    link.write(":*CLS")
+    assert ask(":SYST:ERR?").startswith("0,")
+    link.write(":TRACe:ACTual? 'sweep'")
+    assert ask(":SYST:ERR?").startswith("1115")

@@ -97,6 +97,7 @@ class Keithley2400Twin(SettingsTwin):
     """A Keithley 2400 around a circuit. Its tree is completed in `keithley_2400_measuring`."""
 
     settings = SETTINGS
+    colon_before_common = True
     tree: ClassVar[CommandTree] = add_settings(common_commands(), SETTINGS)
 
     def __init__(self, circuit: Circuit, serial: str = "1234567") -> None:

@@ -6,6 +6,7 @@ ranges. The clamp is real: where the limit is reached, the source gives the volt
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
@@ -32,6 +33,14 @@ class Reading(NamedTuple):
     time: float
     unit: str
     source_unit: str
+
+
+class Plan(NamedTuple):
+    """A trigger model: levels of the source (None leaves it alone), time before each measurement [s], buffer."""
+
+    levels: tuple[float | None, ...]
+    delay: float
+    buffer: str
 
 
 def _most_current(twin: SettingsTwin, _: int) -> float:
@@ -76,6 +85,20 @@ def _sense_settings(function: str, name: str, unit: str) -> tuple[Setting, ...]:
     )
 
 
+@dataclass(frozen=True)
+class SenseFunction(Choice):
+    """What is measured, kept as VOLT, CURR or RES and answered as ``"CURR:DC"``."""
+
+    def parse(self, twin: SettingsTwin, channel: int, text: str) -> str:
+        """Either form, with or without ``:DC``."""
+        return super().parse(twin, channel, text).split(":")[0]
+
+    def show(self, value: str) -> str:
+        """As the instrument answers."""
+        return '"RES"' if value == "RES" else f'"{value}:DC"'
+
+
+SENSED: Final = ("CURRent", "CURRent:DC", "VOLTage", "VOLTage:DC", "RESistance")
 SETTINGS: Final[tuple[Setting, ...]] = (
     Choice("[:SOURce#1]:FUNCtion[:MODE]", "source", ("VOLTage", "CURRent")),
     *_source_settings(
@@ -87,9 +110,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     *_source_settings(
         "CURRent", "CURR", "A", Number(":SOURce#1:CURRent:VLIMit[:LEVel]", "CURR limit", "V", 0.02, 210, 0.21)
     ),
-    Choice(
-        ":SENSe#1:FUNCtion[:ON]", "sense", ("CURRent", "CURRent:DC", "VOLTage", "VOLTage:DC", "RESistance"), quoted=True
-    ),
+    SenseFunction(":SENSe#1:FUNCtion[:ON]", "sense", SENSED, quoted=True),
     *_sense_settings("VOLTage[:DC]", "VOLT", "V"),
     *_sense_settings("CURRent[:DC]", "CURR", "A"),
     *_sense_settings("RESistance", "RES", "OHM"),
@@ -120,6 +141,7 @@ class Keithley2450Twin(SettingsTwin):
     """A Keithley 2450 around a circuit."""
 
     settings = SETTINGS
+    colon_before_common = True
     tree: ClassVar[CommandTree] = add_settings(common_commands(), SETTINGS)
 
     def __init__(self, circuit: Circuit, serial: str = "04412345") -> None:
@@ -127,7 +149,7 @@ class Keithley2450Twin(SettingsTwin):
         self.identity = f"KEITHLEY INSTRUMENTS,MODEL 2450,{serial},1.7.12b"
         self.meter = Meter(circuit, seed=int(serial))
         self.buffers: dict[str, list[Reading]] = {"defbuffer1": [], "defbuffer2": []}
-        self.loop: tuple[int, float] | None = None  # count and delay [s] of a loaded simple loop
+        self.plan: Plan | None = None  # the trigger model that is loaded
         self._started = circuit.clock.now()
         super().__init__()
 
@@ -135,7 +157,7 @@ class Keithley2450Twin(SettingsTwin):
         """Defaults, output off, buffers empty."""
         self.restore_defaults()
         self.buffers = {"defbuffer1": [], "defbuffer2": []}
-        self.loop = None
+        self.plan = None
         self._drive()
 
     @property
@@ -148,9 +170,7 @@ class Keithley2450Twin(SettingsTwin):
     def changed(self, name: str, channel: int) -> None:
         """Ranges follow levels as the manual says; what reaches the terminals is told to the circuit."""
         function, _, part = name.partition(" ")
-        if name == "sense":
-            self.assign("sense", 1, self.value("sense").split(":")[0])
-        elif part == "level" and self.value(f"{function} source auto"):
+        if part == "level" and self.value(f"{function} source auto"):
             self._fit(f"{function} source range", function, self.value(name))
         elif part == "source range":
             self._fit(name, function, self.value(name))
@@ -239,15 +259,21 @@ class Keithley2450Twin(SettingsTwin):
             del buffer[: len(buffer) - BUFFER]
         return buffer[-1]
 
-    def run_loop(self) -> None:
-        """Run the loaded trigger model: so many measurements, so far apart."""
-        if self.loop is None:
+    def run_plan(self) -> None:
+        """Run the loaded trigger model: measurements so far apart, each at its level where it is a sweep."""
+        if self.plan is None:
             raise ScpiError(-211, "Trigger ignored; no trigger model is loaded")
-        count, delay = self.loop
-        for _ in range(count):
-            self.circuit.clock.wait(delay)
-            self.buffers["defbuffer1"].append(self.measure())
+        sweep = any(level is not None for level in self.plan.levels)
+        if sweep:
+            self.put("output", 1, True)
+        for level in self.plan.levels:
+            if level is not None:
+                self.put(f"{self.value('source')} level", 1, level)
+            self.circuit.clock.wait(self.plan.delay)
+            self.buffers[self.plan.buffer].append(self.measure())
+        if sweep:
+            self.put("output", 1, False)
 
     def trigger(self) -> None:
         """``*TRG`` runs the trigger model."""
-        self.run_loop()
+        self.run_plan()

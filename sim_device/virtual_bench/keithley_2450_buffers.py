@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from sim_device.virtual_bench.keithley_2450 import Keithley2450Twin, Reading
+from sim_device.virtual_bench.keithley_2450 import BUFFER, Keithley2450Twin, Plan, Reading
 from sim_device.virtual_bench.meter import LINE_FREQUENCY
 from sim_device.virtual_bench.scpi import ScpiTwin
 from sim_device.virtual_bench.scpi_common import no_arguments
 from sim_device.virtual_bench.scpi_tree import Arguments, Entry, Handler, Suffixes
-from sim_device.virtual_bench.scpi_values import ScpiError, choice, number, string
+from sim_device.virtual_bench.scpi_values import ScpiError, boolean, choice, number, string
 
 ELEMENTS: Final = (
     "READing", "SOURce", "SOURSTATus", "STATus", "RELative", "UNIT", "SOURUNIT", "SOURFORMatted", "FORMatted",
+    "SEConds", "FRACtional", "DATE", "TIME", "TSTamp",
 )  # fmt: skip
+START: Final = datetime(2024, 1, 1, tzinfo=UTC)  # when the clock of a twin was set
 
 Act: TypeAlias = Callable[[Keithley2450Twin, Arguments], str | None]
 
@@ -59,7 +62,19 @@ def _show(reading: Reading, elements: tuple[str, ...]) -> str:
         "FORM": f"{reading.reading:.6g}",
         "SOURFORM": f"{reading.source:.6g}",
     }
-    return ",".join([shown[element] for element in elements])
+    return ",".join([shown[element] if element in shown else _moment(reading, element) for element in elements])
+
+
+def _moment(reading: Reading, element: str) -> str:
+    """When a reading was taken, as the buffer's elements tell it."""
+    at = START + timedelta(seconds=reading.time)
+    return {
+        "SEC": f"{at.timestamp():.0f}",
+        "FRAC": f"{reading.time % 1:.9f}",
+        "DATE": at.strftime("%m/%d/%Y"),
+        "TIME": at.strftime("%H:%M:%S"),
+        "TST": at.strftime("%m/%d/%Y %H:%M:%S.%f"),
+    }[element]
 
 
 def _read(twin: Keithley2450Twin, arguments: Arguments) -> str:
@@ -107,6 +122,8 @@ def _make(twin: Keithley2450Twin, arguments: Arguments) -> None:
     if len(arguments) < 2:
         raise ScpiError(-109, "Missing parameter")
     name, size = string(arguments[0]), number(arguments[1])
+    if len(arguments) > 2 and arguments[2]:
+        choice(arguments[2], ("COMPact", "STANdard", "FULL", "WRITable", "FULLWRITable"))
     if name in twin.buffers or size < 10:
         raise ScpiError(-222, "Parameter data out of range")
     twin.buffers[name] = []
@@ -132,9 +149,44 @@ def _load(twin: Keithley2450Twin, arguments: Arguments) -> None:
         raise ScpiError(-224, "Illegal parameter value; only SimpleLoop is modelled")
     count = round(number(arguments[1])) if len(arguments) > 1 else 1
     delay = number(arguments[2], "S") if len(arguments) > 2 else 0.0
-    if not 1 <= count <= 268_435_455 or not 0 <= delay <= 1e4:
+    if not 1 <= count <= BUFFER or not 0 <= delay <= 1e4:
         raise ScpiError(-222, "Parameter data out of range")
-    twin.loop = (count, delay)
+    twin.plan = Plan((None,) * count, delay, "defbuffer1")
+
+
+def _sweep(function: str) -> Handler:
+    """``:SOURce:SWEep:<function>:LINear start, stop, points, delay, count, range, abort, dual, buffer``."""
+
+    def act(twin: Keithley2450Twin, arguments: Arguments) -> None:
+        if len(arguments) < 3:
+            raise ScpiError(-109, "Missing parameter")
+        unit = "V" if function == "VOLT" else "A"
+        start, stop, points = number(arguments[0], unit), number(arguments[1], unit), round(number(arguments[2]))
+        delay = number(arguments[3], "S") if len(arguments) > 3 else 0.0
+        count = round(number(arguments[4])) if len(arguments) > 4 else 1
+        dual = len(arguments) > 7 and boolean(arguments[7])
+        buffer = _buffer(twin, arguments, 8)
+        if not 2 <= points <= BUFFER or not 1 <= count <= BUFFER or delay > 1e4:
+            raise ScpiError(-222, "Parameter data out of range")
+        if delay < 0:  # -1 asks for the automatic delay
+            delay = 0.0
+        levels = [start + (stop - start) * at / (points - 1) for at in range(points)]
+        twin.put("source", 1, function)
+        twin.plan = Plan(tuple((levels + levels[::-1] if dual else levels) * count), delay, buffer)
+
+    return _on_2450(act)
+
+
+def _points(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    if not arguments:
+        raise ScpiError(-109, "Missing parameter")
+    _buffer(twin, arguments, 1)
+    if not 10 <= number(arguments[0]) <= BUFFER:
+        raise ScpiError(-222, "Parameter data out of range")
+
+
+def _clear_log(twin: Keithley2450Twin, _: Arguments) -> None:
+    twin.errors.clear()
 
 
 def _tripped(source: str) -> Handler:
@@ -175,8 +227,14 @@ def add_commands() -> None:
         ":TRACe:STATistics:MAXimum": Entry(query=_statistic(max)),
         ":TRACe:STATistics:MINimum": Entry(query=_statistic(min)),
         ":TRACe:STATistics:STDDev": Entry(query=_statistic(_deviation)),
+        ":TRACe:POINts": Entry(_on_2450(_points), _on_2450(lambda twin, a: str(BUFFER) if _buffer(twin, a) else None)),
         ":TRIGger:LOAD": Entry(set=_on_2450(_load)),
-        ":INITiate[:IMMediate]": Entry(set=_on_2450(lambda twin, _: twin.run_loop())),
+        ":SOURce#1:SWEep:VOLTage:LINear": Entry(set=_sweep("VOLT")),
+        ":SOURce#1:SWEep:CURRent:LINear": Entry(set=_sweep("CURR")),
+        ":SENSe#1:AZERo:ONCE": Entry(set=no_arguments(lambda _: None)),
+        ":SYSTem:CLEar": Entry(set=_on_2450(_clear_log)),
+        ":STATus:CLEar": Entry(set=no_arguments(lambda _: None)),
+        ":INITiate[:IMMediate]": Entry(set=_on_2450(lambda twin, _: twin.run_plan())),
         ":ABORt": Entry(set=no_arguments(lambda _: None)),
         ":STATus:PRESet": Entry(set=no_arguments(lambda _: None)),
         ":SOURce#1:VOLTage:ILIMit[:LEVel]:TRIPped": Entry(query=_tripped("VOLT")),

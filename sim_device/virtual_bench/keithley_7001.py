@@ -25,6 +25,7 @@ _ONE: Final = re.compile(r"\s*(\d+)\s*!\s*(\d+)\s*!\s*(\d+)\s*$")
 class Keithley7001Twin(ScpiTwin):
     """A Keithley 7001 around a circuit."""
 
+    colon_before_common = True
     tree: ClassVar[CommandTree] = common_commands()
 
     def __init__(self, circuit: Circuit, serial: str = "0654321") -> None:

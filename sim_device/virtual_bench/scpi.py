@@ -24,7 +24,7 @@ class _Unit(NamedTuple):
 
 
 _HEADER: Final = re.compile(
-    r"\s*(\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)(?:\s+(.*))?$", re.S
+    r"\s*(:?\*[A-Za-z]+|:?[A-Za-z][A-Za-z0-9_]*(?::[A-Za-z][A-Za-z0-9_]*)*)(\??)(?:\s+(.*))?$", re.S
 )
 _REMEMBERED: Final = 4096  # messages; a pulse generator is sent thousands of different levels in a night
 
@@ -125,6 +125,8 @@ class ScpiTwin:
         return f'{code:+d},"{text}"' if code == 0 and self.signed_zero else f'{code},"{text}"'
 
     signed_zero: ClassVar[bool] = False  # Keysight answers +0,"No error"
+    # IEEE 488.2 has no colon before a common command, but drivers in wide use send ``:*RST`` to Keithley instruments.
+    colon_before_common: ClassVar[bool] = False
 
     # -- parsing ---------------------------------------------------------------------------------------------------
 
@@ -154,6 +156,10 @@ class ScpiTwin:
         if match is None:
             raise ScpiError(-102, "Syntax error")
         header, mark, rest = match.group(1).upper(), match.group(2), match.group(3)
+        if header.startswith(":*"):
+            if not self.colon_before_common:
+                raise ScpiError(-102, "Syntax error")
+            header = header[1:]
         if header.startswith("*"):
             keywords = (header,)
         elif header.startswith(":"):
