@@ -3,8 +3,9 @@
     python benchmarks/fit_coverage.py [traces]
 
 2 x 500 pulses, one reading a pulse. An interval is value ± 1.96 std (of the symmetry point, the interval that the fit
-states). A number counts as identified in a cell where its median std is below half of its true value (bounds and the
-symmetry point: of the range); "-" where it is not.
+states). A number is identified where its median std is below a third of its true value (bounds and the symmetry point:
+of the range), so that it is three standard errors from 0; "-" where it is not. A line is identified where all its
+numbers are; others are printed, and do not count.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def coverage(case: Case, traces: int) -> list[str]:
     cells = []
     for i in range(len(NAMES)):
         told = np.isfinite(std[:, i])
-        if np.mean(told) < 0.9 or np.nanmedian(std[:, i]) > 0.5 * size[i]:
+        if np.mean(told) < 0.9 or np.nanmedian(std[:, i]) > size[i] / 3:
             cells.append("-")
             continue
         inside = np.abs(found[told, i] - truth[i]) < 1.96 * std[told, i]
@@ -55,9 +56,9 @@ def main() -> None:
         cells = coverage(Case(states=states, read=read, cycle=cycle), traces)
         rows.append([f"{states:.0f}", f"{100 * read:g} %", f"{100 * cycle:g} %", *cells])
     print(table(["states", "read", "c2c", *NAMES], rows))
-    numbers = np.array([float(cell) for row in rows for cell in row[3:] if cell != "-"])
+    numbers = np.array([float(cell) for row in rows if "-" not in row for cell in row[3:]])
     outside = int(np.sum((numbers < 92) | (numbers > 98)))
-    print(f"\n{len(numbers)} identified cells, {traces} traces each: mean {np.mean(numbers):.1f} %, ", end="")
+    print(f"\n{len(numbers)} cells of identified lines, {traces} traces each: mean {np.mean(numbers):.1f} %, ", end="")
     print(f"{outside} outside of 92 to 98 %; the standard error of one cell is {100 * np.sqrt(0.0475 / traces):.1f} %.")
 
 

@@ -20,7 +20,7 @@ UnknownNumbers: TypeAlias = FiniteFloat | list[FiniteFloat] | None
 
 # Keys of the file that are a conductance: written with the unit of the device in their name.
 _CONDUCTANCES = {
-    "noise": ("read", "read_std", "write", "write_std", "drift_per_reading", "drift_per_reading_std"),
+    "noise": ("read", "read_std", "write", "write_std", "drift", "drift_std"),
     "symmetry_point": ("conductance", "std", "step", "step_std"),
     "measured": ("lowest", "highest", "last"),
 }
@@ -34,8 +34,8 @@ class Noise(_Part):
     """Noise of a device. None where it was not identified, or its standard deviation was not.
 
     `read` [unit] adds to every reading; `cycle_to_cycle` [1] is relative to the mean step, ``ΔG = step(G)(1 + σc ξ)``,
-    and accumulates; `write` [unit] is drawn anew with every pulse and does not accumulate; `drift_per_reading` [unit]
-    moves the conductance between readings without a pulse.
+    and accumulates; `write` [unit] is drawn anew with every pulse and does not accumulate; `drift` [unit/s] moves the
+    conductance without a pulse.
     """
 
     read: float | None = Field(ge=0)
@@ -44,8 +44,8 @@ class Noise(_Part):
     cycle_to_cycle_std: float | None = Field(default=None, ge=0)
     write: float | None = Field(default=None, ge=0)
     write_std: float | None = Field(default=None, ge=0)
-    drift_per_reading: float | None = None
-    drift_per_reading_std: float | None = Field(default=None, ge=0)
+    drift: float | None = None
+    drift_std: float | None = Field(default=None, ge=0)
 
 
 class FittedSymmetryPoint(_Part):
@@ -187,12 +187,16 @@ def _renamed(content: dict[str, Any], names: dict[str, dict[str, str]]) -> dict[
 
 
 def _suffixed(keys: tuple[str, ...], unit: str) -> dict[str, str]:
-    return {key: f"{key}_{unit}" for key in keys}
+    return {key: _key(key, unit) for key in keys}
+
+
+def _key(key: str, unit: str) -> str:
+    return f"{key}_{unit}_per_s" if key.startswith("drift") else f"{key}_{unit}"
 
 
 def _stripped(keys: tuple[str, ...], unit: str) -> dict[str, str]:
     # A key without its unit is another key, and must not pass for the right one.
-    return {f"{key}_{unit}": key for key in keys} | {key: f"{key} (without its unit)" for key in keys}
+    return {_key(key, unit): key for key in keys} | {key: f"{key} (without its unit)" for key in keys}
 
 
 def _problems(error: ValidationError, unit: str) -> list[str]:
@@ -204,5 +208,5 @@ def _place(location: tuple[int | str, ...], unit: str) -> str:
         return "model"
     part, *rest = [str(piece) for piece in location]
     if rest and rest[0] in _CONDUCTANCES.get(part, ()):
-        rest[0] = f"{rest[0]}_{unit}"
+        rest[0] = _key(rest[0], unit)
     return ".".join(["model" if part == "model_name" else part, *rest])

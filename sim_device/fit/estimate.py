@@ -19,6 +19,7 @@ Limits: TypeAlias = tuple[NDArray[np.bool_], FloatArray, FloatArray, FloatArray]
 NONE = -700.0  # ln of a variance that is absent
 EVALUATIONS = 120
 TINY = 1e-7  # gain of ln L that ends a maximisation: a ten-thousandth of a standard error is 5e-9
+WIDE = 4.0  # square of the scale of the prior of σc: published devices have 0.05 to 5
 SUSPECT = 2.0  # σc above which another start is tried: a wild walk can stand in for steps that were not found
 
 
@@ -159,7 +160,7 @@ def _limits(trace: Trace, shape: Shape, *, softly_bound: bool, drift: bool) -> L
     floor[2 * shape.size + 2], ceiling[2 * shape.size + 2] = np.log(1e-16), np.log(10.0)
     floor[~free], ceiling[~free] = -np.inf, np.inf
     prior = np.zeros(shape.total)
-    prior[2 * shape.size], prior[2 * shape.size + 2] = 1.0, 1.0 if free[-2] else 0.0
+    prior[2 * shape.size], prior[2 * shape.size + 2] = WIDE, 1.0 if free[-2] else 0.0
     return free, floor, ceiling, prior
 
 

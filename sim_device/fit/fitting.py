@@ -27,6 +27,7 @@ def fit_trace(
     unit: str = "S",
     model: str = "soft-bounds",
     segments: ArrayLike | None = None,
+    time: ArrayLike | None = None,
 ) -> Fit:
     """Fit one device's trace.
 
@@ -44,6 +45,10 @@ def fit_trace(
     segments
         (n,) labels of pieces that do not join: nothing is assumed between the last reading of one and the first of
         the next.
+    time
+        (n,) [s], never backwards. Where it is given, a slow drift of the conductance is fitted, too; it takes readings
+        without pulses, or at unequal intervals, to tell it from the steps. Then repeated readings are taken one by
+        one, and write noise is not told from read noise.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def fit_trace(
     names = [*(family.name for family in FAMILIES), BEST]
     if model not in names:
         raise InputError(f"{model!r} cannot be fitted to a trace; choose one of {', '.join(names)}")
-    straight = _straight(pulses, conductance, unit=unit, segments=segments)
+    straight = _straight(pulses, conductance, unit=unit, segments=segments, time=time)
     if model == BEST:
         return _best(straight)
     return _fit(model, straight)
@@ -92,11 +97,18 @@ def joined(
     return np.concatenate([p for p, _ in parts]), np.concatenate([g for _, g in parts]), labels
 
 
-def _straight(pulses: ArrayLike, conductance: ArrayLike, *, unit: str, segments: ArrayLike | None) -> Estimate:
-    trace = trace_of(pulses, conductance, unit=unit, segments=segments)
+def _straight(
+    pulses: ArrayLike,
+    conductance: ArrayLike,
+    *,
+    unit: str,
+    segments: ArrayLike | None,
+    time: ArrayLike | None = None,
+) -> Estimate:
+    trace = trace_of(pulses, conductance, unit=unit, segments=segments, time=time, gather=time is None)
     if int(np.sum((trace.count > 0) & ~trace.starts)) < 7:
         raise InputError("this trace cannot be fitted: fewer readings after pulses than the 6 numbers to be estimated")
-    return averaged(linear(trace))
+    return averaged(linear(trace, drift=time is not None))
 
 
 def _fit(model: str, straight: Estimate) -> Fit:

@@ -214,7 +214,10 @@ def noise_of(estimate: Estimate) -> Noise:
     cycle, cycle_std = sigma(at, 1.0)
     read, read_std = sigma(at + 1, trace.scale)
     write, write_std = sigma(at + 2, trace.scale) if estimate.free[at + 2] else (None, None)
+    drift = trace.scale * float(estimate.theta[at + 3]) if estimate.free[at + 3] else None
     return Noise(
+        drift=drift,
+        drift_std=None if drift is None else trace.scale * float(np.sqrt(covariance[at + 3, at + 3])),
         read=read,
         read_std=read_std,
         cycle_to_cycle=cycle,
@@ -247,6 +250,8 @@ def _noise_json(noise: Noise, unit: str) -> dict[str, float | None]:
     }
     if noise.write is not None:
         content |= {f"write_{unit}": noise.write, f"write_std_{unit}": noise.write_std}
+    if noise.drift is not None:
+        content |= {f"drift_{unit}_per_s": noise.drift, f"drift_std_{unit}_per_s": noise.drift_std}
     return content
 
 

@@ -29,7 +29,8 @@ def soft_bounds(straight: Estimate) -> Fit:
     """Soft bounds to the trace of `straight`; where they do not hold, straight and curved steps say what is there."""
     checks = (*checks_of(straight, filtered(straight)), abrupt(straight.trace))
     falling = all(straight.theta[i] < 0 for i, direction in ((1, +1), (3, -1)) if straight.trace.has(direction))
-    bound = straight if falling else linear(straight.trace, softly_bound=True)
+    drift = bool(straight.free[-1])
+    bound = straight if falling else linear(straight.trace, softly_bound=True, drift=drift)
     return _fit("soft-bounds", _soft_bounds_numbers, bound, straight, checks)
 
 
@@ -172,14 +173,16 @@ def _noise_not_identified(estimate: Estimate, covariance: FloatArray) -> list[st
     trace = estimate.trace
     found: list[str] = []
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
+    if estimate.free[-1] and deviation[-1] > 1e3:
+        found.append("drift: it takes readings without pulses, or at unequal intervals, to tell it from the steps")
     if estimate.held[5]:
         least = trace.scale * np.exp(estimate.theta[5] / 2)
         found.append(f"read_{trace.unit}: below what the readings resolve, {least:.2g} {trace.unit}")
     if estimate.held[4]:
         found.append("cycle_to_cycle: at the limit of what is tried; steps and noise cannot be told apart")
-    elif deviation[4] > 1.0:
+    elif 0.5 * deviation[4] * CLEAR > 1.0:
         most = np.exp((estimate.theta[4] + 1.645 * deviation[4]) / 2)
-        found.append(f"cycle_to_cycle: hidden by the read noise; below {most:.2g} (95 %)")
+        found.append(f"cycle_to_cycle: less than {CLEAR:.0f} standard errors from none; below {most:.2g} (95 %)")
     return found
 
 
