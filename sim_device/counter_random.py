@@ -9,7 +9,6 @@ visited. Everything is 32-bit arithmetic without branches, so that loops over cr
 from __future__ import annotations
 
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -139,21 +138,6 @@ def normals(key, crosspoints, counts, out):
     """Fill `out` (float32) with the deviates of the listed crosspoints and counts (uint32), element by element."""
     for k in range(len(out)):
         out[k] = normal(key, crosspoints[k], counts[k])
-
-
-def forget_stale(source: str, *used: str) -> None:
-    """Delete cached machine code of the module `source` that is older than a module it calls compiled functions of.
-
-    Numba looks at the file of a function alone to tell whether its cache still holds.
-    """
-    path = Path(source)
-    newest = max(Path(other).stat().st_mtime for other in used)
-    for index in (path.parent / "__pycache__").glob(f"{path.stem}.*.nbi"):
-        try:
-            if index.stat().st_mtime < newest:
-                index.unlink()
-        except OSError:  # another process was faster, or the folder is read-only: then it is not ours to mend
-            continue
 
 
 def keys(seed: int, number: int) -> list[np.uint32]:

@@ -18,11 +18,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim_device import counter_random
 from sim_device.compiling import njit
 from sim_device.counter_random import any_of, compiled, f32, fused, i32, inlined, normal, ones_in, u32
-
-counter_random.forget_stale(__file__, counter_random.__file__)
 
 LONGEST = 32  # pulses that one closed-form step may stand for: powers up to r^31 come from five squarings
 GROUP = 2048  # crosspoints done as one line: enough to hide what a call costs, few enough to stay in the cache

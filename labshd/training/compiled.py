@@ -12,11 +12,9 @@ import math
 
 import numpy as np
 
-from sim_device import counter_random, kernels
+from sim_device import kernels
 from sim_device.compiling import njit
 from sim_device.counter_random import compiled, inlined, mixed, u32
-
-counter_random.forget_stale(__file__, counter_random.__file__, kernels.__file__)
 
 _WEYL = u32(0x9E3779B9)
 _ALL = 4294967296.0  # 2^32: a line of probability p fires where its 32 random bits are below p 2^32
