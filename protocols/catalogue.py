@@ -16,6 +16,7 @@ from protocols.protocol import Protocol
 # name -> (module, class): a name costs no import until it is used.
 _KNOWN: dict[str, tuple[str, str]] = {
     "endurance": ("protocols.endurance", "Endurance"),
+    "half-select": ("protocols.half_select", "HalfSelect"),
     "program": ("protocols.program", "Program"),
     "pulse-window": ("protocols.pulse_window", "PulseWindow"),
     "read-disturb": ("protocols.read_disturb", "ReadDisturb"),

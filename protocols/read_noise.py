@@ -14,7 +14,7 @@ from protocols.analysis.plain import plain
 from protocols.analysis.rest_noise import RestNoise, rest_noise
 from protocols.analysis.spectrum import spectrum
 from protocols.analysis.style import value_text
-from protocols.analysis.telegraph import telegraph_of
+from protocols.analysis.telegraph import Telegraph, telegraph_of
 from protocols.protocol import Protocol, Series, Steps
 from protocols.stepping import at_rest
 
@@ -59,6 +59,7 @@ class ReadNoise(Protocol):
         }
         if noise is None:
             return numbers | {"verdict": "Too few readings for the noise: at least 10 with a number are needed."}
+        levels = telegraph_of(series)
         correlation = noise.correlation[1] if noise.correlation.size > 1 else math.nan
         return plain(
             numbers
@@ -80,8 +81,8 @@ class ReadNoise(Protocol):
                     f"deviation_std_{unit}": noise.allan_std,
                 },
                 "spectrum": _spectrum(series),
-                "telegraph": _telegraph(series),
-                "verdict": _verdict(noise, unit) + _telegraph_verdict(series),
+                "telegraph": _telegraph(levels, unit),
+                "verdict": _verdict(noise, unit) + _telegraph_verdict(levels, unit),
             }
         )
 
@@ -116,9 +117,8 @@ def _spectrum(series: Series) -> dict[str, Any] | None:
     }
 
 
-def _telegraph(series: Series) -> dict[str, Any] | None:
+def _telegraph(found: Telegraph | None, unit: str) -> dict[str, Any] | None:
     """Two levels, their distance and the mean times in each; None where there is no such evidence."""
-    found, unit = telegraph_of(series), series.unit
     if found is None or not found.found:
         return None
     return {
@@ -136,11 +136,10 @@ def _telegraph(series: Series) -> dict[str, Any] | None:
     }
 
 
-def _telegraph_verdict(series: Series) -> str:
-    found = telegraph_of(series)
+def _telegraph_verdict(found: Telegraph | None, unit: str) -> str:
     if found is None or not found.found:
         return ""
-    apart = value_text(found.separation, found.separation_std, series.unit)
+    apart = value_text(found.separation, found.separation_std, unit)
     low, high = (
         value_text(found.low_time, found.low_time_std, "s"),
         value_text(found.high_time, found.high_time_std, "s"),

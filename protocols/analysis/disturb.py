@@ -66,6 +66,13 @@ def mean_and_std(values: FloatArray) -> tuple[float, float]:
     return float(values.mean()), float(values.std(ddof=1) / math.sqrt(values.size)) if values.size > 1 else math.nan
 
 
+def quantile(n: int, sigmas: float) -> float:
+    """Student's t for n values where a normal variable would have `sigmas`: few repeats give rough errors."""
+    from scipy.stats import norm, t
+
+    return float(t.ppf(norm.cdf(sigmas), n - 1))
+
+
 def read_disturb(series: Series) -> dict[str, Any]:
     """Numbers of one crosspoint.
 
@@ -80,19 +87,20 @@ def read_disturb(series: Series) -> dict[str, Any]:
     per_read, per_read_std = excess / found.reads, std / found.reads
     g = series.readings.conductance
     level = float(np.mean(g[np.isfinite(g)]))
-    seen = abs(excess) > 3 * std
+    pairs = int(found.stress.size)
+    seen, wide = abs(excess) > quantile(pairs, 3.0) * std, quantile(pairs, 1.96)
     percent = 0.01 * abs(level)
     numbers: dict[str, Any] = {
-        "pairs": int(found.stress.size),
+        "pairs": pairs,
         f"conductance_{unit}": level,
         f"disturb_per_read_{unit}": per_read,
         f"disturb_per_read_std_{unit}": per_read_std,
-        f"disturb_per_read_upper_{unit}": abs(per_read) + 1.96 * per_read_std,
+        f"disturb_per_read_upper_{unit}": abs(per_read) + wide * per_read_std,
         f"control_change_{unit}": control,
         f"control_change_std_{unit}": control_std,
         "reads_per_stress": found.reads,
         "reads_to_1_percent": percent / abs(per_read) if seen else None,
-        "reads_to_1_percent_at_least": percent / (abs(per_read) + 1.96 * per_read_std),
+        "reads_to_1_percent_at_least": percent / (abs(per_read) + wide * per_read_std),
     }
     shown = value_text(per_read, per_read_std, unit)
     verdict = (
