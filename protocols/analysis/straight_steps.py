@@ -89,7 +89,8 @@ class StraightSteps:
     def crossing(self) -> Crossing:
         """Where the steps cancel; errors by the delta method."""
         a_up, b_up, a_down, b_down = self.theta.tolist()
-        slope = b_up + b_down or -1e-300
+        slope = b_up + b_down
+        slope = math.copysign(max(abs(slope), 1e-9), slope)  # parallel steps cross far away, with an error to match
         x = -(a_up + a_down) / slope
         along = -np.array([1.0, x, 1.0, x]) / slope
         by_step = 0.5 * (np.array([1.0, x, -1.0, -x]) + (b_up - b_down) * along)

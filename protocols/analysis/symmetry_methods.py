@@ -42,9 +42,11 @@ def end_reading(readings: FloatArray) -> Published | None:
 
 
 def tail_mean(readings: FloatArray, burn_in: int | None = None) -> Published | None:
-    """Mean of the `readings` (n,) after `burn_in`: ``G* ≈ ⟨y⟩``, ``std² = Var(y) τ/M`` for M readings.
+    """Mean of the `readings` (n,) after `burn_in`: ``G* ≈ ⟨y⟩``, ``std² = Var(y) τ/(M − 2W)`` for M readings.
 
-    τ = 1 + 2 Σ ρ_k is the integrated autocorrelation time (Sokal's window), about 2 τ_p under random pulsing. Mean of
+    τ = 1 + 2 Σ ρ_k is the integrated autocorrelation time, summed to W = 5τ (Sokal's window), about 2 τ_p under random
+    pulsing. Every ρ_k is taken about the mean of the same readings and so lacks the variance of that mean: over 2W lags
+    this is what M − 2W in place of M gives back (at most a factor of 4: with so few readings no more is known). Mean of
     the stationary state: Kim et al. 2019, arXiv 1907.10228 (zero-shifting), averaged as any correlated sample. What is
     left of the start is e^(−burn-in/τ_p) of its distance. Half of the readings are left out unless `burn_in` is given.
     None with fewer than 20 readings after it.
@@ -54,7 +56,8 @@ def tail_mean(readings: FloatArray, burn_in: int | None = None) -> Published | N
     if tail.size < _FEWEST:
         return None
     apart = correlation_time(autocorrelation(tail - tail.mean(), tail.size // 2), tail.size)
-    return Published(float(tail.mean()), float(np.std(tail, ddof=1)) * math.sqrt(apart / tail.size))
+    left = max(tail.size - 10 * apart, tail.size / 4)
+    return Published(float(tail.mean()), float(np.std(tail, ddof=1)) * math.sqrt(apart / left))
 
 
 def alternating_midpoint(
