@@ -14,7 +14,7 @@ import pytest
 from instruments.crosspoints import Readings
 from instruments.errors import InputError, RunError
 from labshd.training import Calibration, OneParameter, Settings, Training, figures, one_weight, result
-from sim_device.crosspoints import SimCrosspoints, SimNoise
+from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
 from sim_device.device_model import DeviceModel
 from sim_device.models import ConstantStep, SoftBounds
 
@@ -190,6 +190,8 @@ def test_every_reading_and_pulse_is_handed_out() -> None:
         # net counts between readings: pulses of both signs may cancel within τ updates, none may be missing after
         assert told <= last[name].pulses_applied.sum()
     assert training.pulses == core.pulses_applied.sum() + auxiliary.pulses_applied.sum()
+    most = result(training)["most_pulses_of_a_crosspoint"]
+    assert most == {"auxiliary": auxiliary.pulses_applied.max(), "core": core.pulses_applied.max()}
 
 
 def test_the_same_seed_trains_the_same_bits() -> None:
@@ -244,6 +246,28 @@ def test_training_stops_when_the_weight_is_known() -> None:
     assert training.why_stopped.startswith("settled after")
     assert result(training)["steps"] < 10000
     assert result(training)["final_std"] < 0.01
+
+
+def test_a_symmetric_auxiliary_device_is_reported() -> None:
+    symmetric, asymmetric = (one("shd", OneParameter(), model=m, steps=200) for m in (NO_ASYMMETRY, SYMMETRIC_BOUNDS))
+    assert "nearly symmetric" in result(symmetric)["warnings"][0]
+    assert result(asymmetric)["warnings"] == []
+
+
+def test_a_stuck_crosspoint_is_reported_by_name() -> None:
+    calibration = Calibration.from_model(SYMMETRIC_BOUNDS)
+    stuck = SimCrosspoints(SYMMETRIC_BOUNDS, spread=Spread(stuck=1.0), noise=SimNoise(read=4e-10), name="A7", seed=2)
+    core = SimCrosspoints(SYMMETRIC_BOUNDS, seed=1)
+    for fast in (True, False):
+        training = one_weight(OneParameter(), "shd", core, calibration, auxiliary=stuck, settings=Settings(steps=500))
+        training.fast = fast
+        assert "auxiliary crosspoint [0, 0] of A7 has not moved" in result(training.finish())["warnings"][0]
+
+
+def test_updates_cut_by_the_bit_length_are_reported_with_a_remedy() -> None:
+    found = result(one("sgd", OneParameter(noise=2.0), rate=0.1, steps=500))
+    assert found["updates_cut_by_bit_length"] > 100
+    assert "lower the learning rate" in found["warnings"][0]
 
 
 def test_an_interrupted_training_has_a_result() -> None:

@@ -14,7 +14,7 @@ from instruments.errors import InputError
 from labshd.training.loop import Training
 from labshd.training.tile import Tile
 
-_TILE = ("pulses", "updates", "products", "clipped", "last", "since")
+_TILE = ("pulses", "updates", "products", "clipped", "last", "since", "counted", "lowest", "highest")
 
 
 def save(training: Training, path: Path | str) -> Path:

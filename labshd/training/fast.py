@@ -97,12 +97,13 @@ def _kept(tile: Tile, read: FloatArray, counts: NDArray[np.int32], *, counts_com
     totals = tile.since + before[taken]  # signed pulses up to each reading
     net = np.diff(totals, axis=0, prepend=zero)
     tile.pulses = int(spent[-1])
+    tile.counted += np.abs(counts).sum(axis=0, dtype=np.int64)
     start = tile.last
     if len(totals):
         tile.since = tile.since + running[-1] - totals[-1]
         main: Any = tile.main
         tile.keep(Points(tile.name, net, main.timed(read[taken], net), tile.main.pulses))
-        tile.last = _weights(tile, read[taken][-1])
+        tile.seen(_weights(tile, read[taken]))
     else:
         tile.since = tile.since + running[-1]
     return tile.columns_of(_weights(tile, _carried(read, taken)), start, spent)

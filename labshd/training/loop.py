@@ -26,8 +26,8 @@ class Settings:
     """How to train: steps, rates, pulses, seed.
 
     `rate` is η (η_A of SHD), `transfer_rate` η_C, `every` τ, in weights (1 is half the range of the device); `decay` n
-    divides the rates by 1 + step/n. `block` steps are handed out at a time (unless given, 1, or 500 where the compiled
-    loop serves simulated crosspoints). `common_reference` refers core weights to the reference of the auxiliary array
+    divides the rates by 1 + step/n. `block` steps are handed out at a time (unless given: 1 on a bench, 50 where all is
+    simulated, 500 by the compiled loop). `common_reference` refers core weights to the reference of the auxiliary array
     (the 3-array form), else to their own. Training stops before `steps` are done when it has diverged, or, where
     `tolerance` is given (in weights), when the mean of the last half of the weight is known that well and has stopped
     moving.
@@ -112,7 +112,7 @@ class Training:
     def run(self) -> Generator[Block, None, str]:
         """Train: yields blocks as they are done, returns why it stopped. What was done is yielded even on failure."""
         loops = loops_of(self.task, self.layers) if self.fast else None
-        size = self.settings.block or (1 if loops is None else 500)
+        size = self.settings.block or self._usual_block(loops)
         while not self.why_stopped:
             some = min(size, self.settings.steps - self._steps)
             if loops is not None:
@@ -121,6 +121,12 @@ class Training:
                 yield from self._stepped(some)
             self.why_stopped = self._reason()
         return self.why_stopped
+
+    def _usual_block(self, loops: list[Loop] | None) -> int:
+        """On a bench every step is handed out at once: it is on disk before the next pulse."""
+        if loops is not None:
+            return 500
+        return 50 if all(tile.main.origin.kind == "simulated" for tile in self.tiles) else 1
 
     def position(self) -> dict[str, Any]:
         """Where the loop itself is: steps done and the state of its random numbers; JSON-able."""
@@ -201,9 +207,11 @@ class Training:
 
     def _recent(self, name: str, steps: int) -> FloatArray:
         parts: list[FloatArray] = []
+        left = steps
         for block in reversed(self._blocks):
             parts.append(block[name])
-            if sum(map(len, parts)) >= steps:
+            left -= len(block[name])
+            if left <= 0:
                 break
         return np.concatenate(parts[::-1])[-steps:]
 

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from labshd.training.algorithms import SGD, SHD
+import numpy as np
+
+from labshd.training.algorithms import SGD, SHD, Transferring
 from labshd.training.calibration import Calibration
 from labshd.training.loop import Training
 from labshd.training.statistics import mean_of_series
 from labshd.training.tasks import OneParameter
+from labshd.training.tile import Tile
+
+NEARLY_SYMMETRIC = 0.01  # κ in weights: damping then takes more than 100 times the pulses that cross the range
+PULSES_THAT_MOVE = 100  # random pulses wander by some 10 steps in as many
 
 
 def result(training: Training, auxiliary: Calibration | None = None) -> dict[str, Any]:
@@ -21,7 +27,40 @@ def result(training: Training, auxiliary: Calibration | None = None) -> dict[str
     device (2 in weights). "prediction" is where the algorithm should settle: w0/(1 + κS/k) for SGD, w0 for the others.
     """
     task = training.task
-    return _common(training) | (_of_one_weight(training, task, auxiliary) if isinstance(task, OneParameter) else {})
+    kappa = (auxiliary or training.calibration).weight_kappa
+    found = _common(training) | {"warnings": warnings(training, kappa)}
+    return found | (_of_one_weight(training, task, auxiliary) if isinstance(task, OneParameter) else {})
+
+
+def warnings(training: Training, kappa: float | None) -> list[str]:
+    """What is not as it should be: crosspoints that do not move, a symmetric A, updates cut short; each with a remedy.
+
+    κ in weights, of the auxiliary crosspoints; None where it is not known.
+    """
+    said = [note for tile in training.tiles for note in _of_tile(tile)]
+    if isinstance(training.layers[0], Transferring) and kappa is not None and kappa < NEARLY_SYMMETRIC:
+        said.append(
+            f"the auxiliary device is nearly symmetric (κ = {kappa:.3g} in weights): nothing damps the oscillation of "
+            "SHD; use a more asymmetric device for A, or sgd"
+        )
+    return said
+
+
+def _of_tile(tile: Tile) -> list[str]:
+    said: list[str] = []
+    if tile.clipped > 0.01 * max(1, tile.updates):
+        said.append(
+            f"{tile.clipped} of {tile.updates} updates of the {tile.name} array wanted more pulses than the bit length "
+            f"of {tile.pulsing.longest}: lower the learning rate, or lengthen the trains"
+        )
+    moved = tile.highest - tile.lowest
+    still = np.argwhere((tile.counted > PULSES_THAT_MOVE) & (moved < 2 * tile.step))
+    for row, column in still.tolist():
+        said.append(
+            f"the {tile.name} crosspoint [{row}, {column}] of {tile.main.name} has not moved by two steps in "
+            f"{tile.counted[row, column]} pulses: stuck, or not connected?"
+        )
+    return said
 
 
 def _common(training: Training) -> dict[str, Any]:
@@ -38,10 +77,17 @@ def _common(training: Training) -> dict[str, Any]:
         **measured,
         "pulses": training.pulses,
         "pulses_by_array": {tile.name: tile.pulses for tile in training.tiles},
+        "most_pulses_of_a_crosspoint": {tile.name: _most_pulses(tile) for tile in training.tiles},
         "updates_cut_by_bit_length": sum(tile.clipped for tile in training.tiles),
         "diverged": training.diverged,
         "why_stopped": training.why_stopped,
     }
+
+
+def _most_pulses(tile: Tile) -> int:
+    """Pulses of the crosspoint that has had most in this training: what to hold against its endurance."""
+    counted = tile.counted if tile.keeps else getattr(tile.main, "pulses_applied", tile.counted)
+    return int(np.max(counted))
 
 
 def _of_one_weight(training: Training, task: OneParameter, auxiliary: Calibration | None) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class Tile:
         elif self.reference.shape != self.main.shape:
             raise InputError(f"reference crosspoints {self.reference.shape} do not fit main ones {self.main.shape}")
         self.pulses = 0  # so far, of either sign, on all crosspoints
+        self.counted: IntArray = np.zeros(
+            self.main.shape, dtype=np.int64
+        )  # of each crosspoint, where readings are kept
+        self.lowest, self.highest = np.full(self.main.shape, np.inf), np.full(self.main.shape, -np.inf)  # weights read
         self.updates = 0
         self.products = 0  # that went through the read path, which number the draws of its noise
         self.keys: Keys = tuple(np.random.SeedSequence(self.seed).generate_state(2, dtype=np.uint32))
@@ -87,8 +91,15 @@ class Tile:
         """One reading of all weights; shape (rows, columns)."""
         conductance = self._conductance()
         zero = self.reference.read().conductance[0] if isinstance(self.reference, Crosspoints) else self.reference
-        self.last = (conductance - zero) / self.scale
+        self.seen((conductance - zero) / self.scale)
         return self.last
+
+    def seen(self, weights: FloatArray) -> None:
+        """Take note of weights that were read: the last of them, and how far they reach; (rows, columns) or more."""
+        every = weights.reshape(-1, *self.shape)
+        self.last = every[-1]
+        self.lowest = np.minimum(self.lowest, every.min(axis=0))
+        self.highest = np.maximum(self.highest, every.max(axis=0))
 
     def forward(self, x: ArrayLike) -> FloatArray:
         """``y = W x`` with one reading; x of the columns, y of the rows."""
@@ -125,6 +136,7 @@ class Tile:
         self.pulses += total
         if counts is not None and self.keeps:
             self.since += counts
+            self.counted += np.abs(counts)
 
     def _through(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
         """The product, by way of the read path where there is one (bound management goes forward only)."""
