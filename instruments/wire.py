@@ -256,7 +256,7 @@ class WireLog:
         """Append one message."""
         time, instrument, direction, text = message
         self._file.write(
-            f'{{"time_s": {time:.6f}, "instrument": {quoted(instrument)}, '
+            f'{{"time_s": {time!r}, "instrument": {quoted(instrument)}, '
             f'"direction": "{direction}", "text": {quoted(text)}}}\n'
         )
 

@@ -1,0 +1,132 @@
+"""A recorded run is repeated byte by byte, or the replay names the first byte that differs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from instruments.errors import InputError
+from labshd.recorder import record
+from labshd.replaying import replay
+from labshd.runs import open_run
+from labshd.station import open_station
+from protocols.symmetry_point import SymmetryPoint
+from protocols.update_response import UpdateResponse
+from sim_device.virtual_bench.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
+
+STATION = Path(__file__).parents[1] / "data/stations"
+
+
+def recorded(folder, station="ecram.toml", protocol=None, seed=None):
+    protocol = protocol or UpdateResponse(pulses=8, cycles=1, rest=3)
+    with open_station(STATION / station, rehearse=True, seed=seed) as opened:
+        return record(protocol, opened.first, runs=folder, station=opened)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return open_run(recorded(tmp_path).folder)
+
+
+def lines_of(run):
+    return (run.folder / "wire.jsonl").read_text(encoding="utf-8").splitlines()
+
+
+def write_lines(run, lines):
+    (run.folder / "wire.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def test_a_run_is_repeated_to_the_last_bit(run):
+    found = replay(run)
+    assert found.identical, found.difference
+    assert found.readings == found.readings_recorded == 19
+    assert found.messages == found.messages_recorded == len(lines_of(run))
+    assert found.time_difference_s == 0
+
+
+def test_a_two_terminal_station_is_repeated_too(tmp_path):
+    found = replay(open_run(recorded(tmp_path, "rram.toml").folder))
+    assert found.identical, found.difference
+
+
+def test_a_simulated_run_has_no_instruments_to_replay(tmp_path):
+    with pytest.raises(InputError, match="no instruments to replay"):
+        replay(open_run(recorded(tmp_path, "array.toml").folder))
+
+
+def test_what_depends_on_what_was_read_takes_the_same_way_again(tmp_path):
+    found = replay(open_run(recorded(tmp_path, protocol=SymmetryPoint(budget=300)).folder))
+    assert found.identical, found.difference
+    assert found.readings > 100
+
+
+def test_the_first_byte_that_differs_is_named(run):
+    lines = lines_of(run)
+    at = next(n for n, line in enumerate(lines) if "*TRG" in line)
+    entry = json.loads(lines[at])
+    lines[at] = json.dumps({**entry, "text": "*TRG;*WAI"})
+    write_lines(run, lines)
+    found = replay(run)
+    assert not found.identical
+    assert f"message {at + 1} differs" in found.difference
+    assert "now generator is sent '*TRG;*OPC?'" in found.difference
+    assert "generator was sent '*TRG;*WAI'" in found.difference
+
+
+def test_a_reading_that_was_changed_is_found(run):
+    path = run.folder / "points.csv"
+    rows = path.read_text(encoding="utf-8").splitlines()
+    cells = rows[6].split(",")
+    cells[8] = repr(float(cells[8]) * (1 + 1e-15) + 1e-20)
+    path.write_text("\n".join([*rows[:6], ",".join(cells), *rows[7:]]) + "\n", encoding="utf-8")
+    found = replay(open_run(run.folder))
+    assert "reading 5 differs" in found.difference
+
+
+def test_an_interrupted_run_is_repeated_as_far_as_it_came(tmp_path):
+    class Interrupted(UpdateResponse):
+        name = "update-response"
+
+        def run(self, crosspoints):
+            for number, points in enumerate(super().run(crosspoints)):
+                yield points
+                if number == 6:
+                    raise KeyboardInterrupt
+            return ""
+
+    with pytest.raises(KeyboardInterrupt):
+        recorded(tmp_path, protocol=Interrupted(pulses=8, cycles=1, rest=3))
+    run = open_run("last", tmp_path)
+    assert run.status == "interrupted"
+    found = replay(run)
+    assert found.identical, found.difference
+    assert 0 < found.readings == found.readings_recorded < 19
+
+
+def test_without_the_record_of_the_wire_there_is_no_replay(run):
+    (run.folder / "wire.jsonl").unlink()
+    with pytest.raises(InputError, match="needs the record of the wire"):
+        replay(open_run(run.folder))
+
+
+def test_a_torn_last_line_is_left_away_and_any_other_is_an_error(tmp_path):
+    path = tmp_path / "wire.jsonl"
+    good = '{"time_s": 0.5, "instrument": "smu", "direction": "write", "text": "*RST"}'
+    path.write_text(good + "\n" + good[:40], encoding="utf-8")
+    assert len(read_wire(path)) == 1
+    path.write_text(good[:40] + "\n" + good + "\n", encoding="utf-8")
+    with pytest.raises(InputError, match="line 1 is no message"):
+        read_wire(path)
+
+
+def test_a_recording_tells_differences_and_its_end(tmp_path):
+    path = tmp_path / "wire.jsonl"
+    path.write_text('{"time_s": 0.5, "instrument": "smu", "direction": "write", "text": "A?"}\n', encoding="utf-8")
+    recording = Recording(read_wire(path), RecordedClock())
+    with pytest.raises(ReplayDiffers, match=r"now smu is sent 'B\?'; recorded was smu was sent 'A\?'"):
+        recording.sent("smu", "B?")
+    recording.sent("smu", "A?")
+    assert recording.clock.now() == 0.5
+    assert recording.answered("smu") is None
+    with pytest.raises(ReplayEnded, match="ends after 1 messages"):
+        recording.sent("smu", "A?")
