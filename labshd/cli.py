@@ -24,6 +24,7 @@ COMMANDS = {
     "query": "Ask the run folders in SQL.",
     "export": "Write a run for other programs.",
     "report": "Show a run as one self-contained HTML file.",
+    "replay": "Repeat a recorded run against its own record, byte by byte.",
     "safe": "Switch everything of a station off.",
     "virtual-bench": "Serve the virtual instruments of a station over TCP.",
 }
