@@ -102,3 +102,25 @@ def test_the_command_exports(run, capsys, tmp_path):
     assert json.loads(capsys.readouterr().out)["files"] == [str(tmp_path / "a.nc")]
     assert main(["export", str(run.folder), "--to", "hdf"]) == 2
     assert "no format 'hdf'" in capsys.readouterr().err
+
+
+def test_the_command_exports_a_fitted_device(run, capsys):
+    from sim_device.fitted import FittedDevice, Noise, Verdict
+    from sim_device.models import SoftBounds
+
+    assert main(["export", str(run.folder), "--to", "json"]) == 2
+    assert f"labshd fit {run.folder}" in capsys.readouterr().err
+    model = SoftBounds(1e-6, 3e-6, 0.02, 0.03)
+    FittedDevice(
+        unit="S",
+        model_name=model.name,
+        parameters=model.parameters("S"),
+        noise=Noise(read=1e-8, read_std=None, cycle_to_cycle=0.3, cycle_to_cycle_std=None),
+        symmetry_point=None,
+        verdict=Verdict(accepted=True, why="made up"),
+    ).save(run.folder / "fitted.json")
+    assert main(["export", str(run.folder), "--to", "crosssim", "--json"]) == 0
+    files = json.loads(capsys.readouterr().out)["files"]
+    assert files == [str(run.folder / name) for name in ("dG_increasing.txt", "dG_decreasing.txt")]
+    assert main(["export", str(run.folder / "fitted.json"), "--to", "json", "--out", str(run.folder / "there")]) == 0
+    assert (run.folder / "there" / "device.json").stat().st_size > 0

@@ -41,9 +41,9 @@ class Journal:
         self.before = 0 if whole is None else whole.count(b"\n")
         self._file = AppendFile(path, kept)
 
-    def note(self, counts: IntArray, calls: int = 1) -> None:
-        """Note calls that are about to be made; with the operating system when it returns."""
-        self._file.append(f"{int(np.abs(counts).sum())}\n".encode() * calls)
+    def note(self, counts: IntArray) -> None:
+        """Note a call that is about to be made; with the operating system when it returns."""
+        self._file.append(f"{int(np.abs(counts).sum())}\n".encode())
 
     def close(self) -> None:
         """Close. Idempotent."""
@@ -129,26 +129,10 @@ class ResumableCrosspoints(Crosspoints):
         return Readings(readings.conductance, readings.voltage, readings.current, time, status)
 
     def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
-        """Step by step while there is something from before, then as the block does it."""
-        steps, tape = steps_of(counts, self.shape), self._tape
-        for number, step in enumerate(steps):
-            if tape.live:
-                yield from self._stream(steps[number:], pulses)
-                return
+        """Step by step, even where the block could take many at once: at most one step is ever in doubt."""
+        for step in steps_of(counts, self.shape):
             self.pulse(step, pulses)
             yield self.read()
-
-    def _stream(self, steps: IntArray, pulses: PulsePair | None) -> Iterator[Readings]:
-        if type(self.inner).stream is Crosspoints.stream:
-            for step in steps:
-                self.pulse(step, pulses)
-                yield self.read()
-            return
-        # A block that takes many steps at once is told of all of them: all are noted before the first is applied.
-        self._tape.journal.note(np.abs(steps).sum(axis=0), len(steps))
-        self._tape.pulsed += len(steps)
-        for readings in self.inner.stream(steps, pulses):
-            yield self._live(readings)
 
     def wait(self, seconds: float) -> None:
         """Wait, unless that was done before."""

@@ -42,12 +42,17 @@ Opener: TypeAlias = Callable[[], Station]
 
 
 def run_campaign(
-    path: str | Path, *, rehearse: bool = False, runs: str | Path | None = None, progress: Progress | None = None
+    path: str | Path,
+    *,
+    rehearse: bool = False,
+    runs: str | Path | None = None,
+    progress: Progress | None = None,
+    opened: Callable[[Station], object] | None = None,
 ) -> Campaign:
     """Run a campaign file from its beginning.
 
     A crosspoint that fails is noted and left out of the steps that follow. `rehearse` puts virtual instruments in place
-    of the real ones.
+    of the real ones. `opened` is called with the station once it is open.
 
     Raises
     ------
@@ -61,6 +66,8 @@ def run_campaign(
     opener = _opener(checked, rehearse)
     with interrupts(), opener() as station:
         units_of(checked, station.grid)
+        if opened is not None:
+            opened(station)
         campaign = store.create(checked, station, _kind(station), runs_folder(runs))
         return _Runner(campaign, station, opener, progress or NoProgress()).run()
 
