@@ -15,6 +15,7 @@ from protocols.protocol import Protocol
 
 # name -> (module, class): a name costs no import until it is used.
 _KNOWN: dict[str, tuple[str, str]] = {
+    "array-map": ("protocols.array_map", "ArrayMap"),
     "endurance": ("protocols.endurance", "Endurance"),
     "half-select": ("protocols.half_select", "HalfSelect"),
     "program": ("protocols.program", "Program"),

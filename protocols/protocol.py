@@ -169,6 +169,10 @@ class Protocol(BaseModel, ABC):
         """Figures of one crosspoint for the report."""
         return []
 
+    def block_figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
+        """Figures of a whole block with its `results`, for the report."""
+        return []
+
     def results(self, series: Series) -> dict[str, Any]:
         """`analyse` of a whole block: its dict for one crosspoint, else {"crosspoints": [...]} with row and column."""
         rows, columns = series.shape

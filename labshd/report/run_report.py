@@ -105,8 +105,21 @@ def _measured(page: Page, run: Run, array: str) -> None:
     if rows * columns > 1:
         section.figure(figures.block_figure(series), "Conductance of all crosspoints; grey: single crosspoints.")
         section.figure(figures.map_figure(series), "The last reading of every crosspoint.")
+        for figure in _block_figures(section, run, series):
+            section.figure(figure, caption_of(figure))
     for row, column in [(row, column) for row in range(rows) for column in range(columns)][:_SHOWN]:
         _crosspoint(section, run, series.crosspoint(row, column), _result_at(run, row, column), (row, column))
+
+
+def _block_figures(section: Section, run: Run, series: Series) -> list[Figure]:
+    protocol = protocol_of(run)
+    if protocol is None or not run.result:
+        return []
+    try:
+        return protocol.block_figures(series, run.result)
+    except Exception as error:  # as for single crosspoints
+        section.notice(f"The figures of {protocol.name} could not be drawn: {type(error).__name__}: {error}")
+        return []
 
 
 def _result_at(run: Run, row: int, column: int) -> dict[str, Any]:
