@@ -8,7 +8,7 @@ import numpy as np
 from scipy import stats
 
 from instruments.crosspoints import FloatArray
-from sim_device.fit import kernels
+from sim_device.fit import kernels, rounding
 from sim_device.fit.curvature import trend
 from sim_device.fit.estimate import Estimate
 
@@ -56,9 +56,13 @@ def filtered(estimate: Estimate) -> Filtered:
 
 def checks_of(estimate: Estimate, result: Filtered) -> tuple[Check, ...]:
     """All checks of a fit of straight steps as soft bounds; the chance of a false alarm is at most `FAMILY` in all."""
+    white, scatter = whiteness(estimate, result), variance(estimate, result)
+    if min(white, scatter) < share_of(4) and rounding.is_coarse(estimate, result.innovation_variance):
+        white = rounding.p_value(estimate, lambda drawn: -whiteness(drawn, filtered(drawn)))
+        scatter = rounding.p_value(estimate, lambda drawn: -variance(drawn, filtered(drawn)))
     found = [
-        ("white innovations", whiteness(estimate, result), "the innovations are correlated from reading to reading"),
-        ("stated variance", variance(estimate, result), "the scatter is not the stated one everywhere in G"),
+        ("white innovations", white, "the innovations are correlated from reading to reading"),
+        ("stated variance", scatter, "the scatter is not the stated one everywhere in G"),
         ("no trend in G", trend(estimate), "the steps are no straight lines in G: innovations have a trend"),
         ("steps fall", slopes(estimate), _grown(estimate)),
     ]

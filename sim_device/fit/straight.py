@@ -195,7 +195,7 @@ def _symmetry_not_identified(trace: Trace, points: tuple[EstimatedSymmetryPoint,
     if not points[0].clear:
         found.append(
             "symmetry_point: up and down steps are nearly parallel, so it is only known to be one of the crossings "
-            "possible in the measured range"
+            "possible in and near the measured range"
         )
     if not points[0].inside:
         found.append("symmetry_point: it lies beyond the measured range, where straight steps are an extrapolation")

@@ -12,6 +12,7 @@ from sim_device.fit.estimate import Estimate
 GRID = 401  # points over the measured range on which a crossing is looked for
 CLEAR = 3.0  # standard errors by which the slopes must differ from balance for the delta method to hold
 DRAWS = 4000  # of the steps, where they do not
+REACH = 1.5  # half ranges from the middle: how far out a crossing of drawn steps counts
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def symmetry_points(estimate: Estimate, covariance: FloatArray) -> tuple[Estimat
     """All crossings in the measured range from low to high (for straight steps also beyond it); `covariance` of θ.
 
     Delta method where the crossing is clear: ``∂G*/∂θ = −(∂f+/∂θ + ∂f−/∂θ)/(f+' + f−')``; else the steps are drawn
-    from their distribution and those that cross in the measured range give mean and spread.
+    from their distribution and those that cross in or near the measured range give mean and spread.
     """
     if not (estimate.trace.has(+1) and estimate.trace.has(-1)):
         return ()
@@ -114,8 +115,8 @@ def _std(covariance: FloatArray, gradient: FloatArray) -> float:
 
 
 def _by_draws(estimate: Estimate, covariance: FloatArray) -> EstimatedSymmetryPoint | None:
-    """Mean and spread of the crossings within the measured range over steps drawn from their distribution."""
-    grid: FloatArray = np.linspace(-1.0, 1.0, 101)
+    """Mean and spread of the crossings in or near the measured range, of steps drawn from their distribution."""
+    grid: FloatArray = np.linspace(-REACH, REACH, 151)
     rows = [(estimate.at(x, +1), estimate.at(x, -1)) for x in grid]
     ups, downs = np.array([row[0][2] for row in rows]), np.array([row[1][2] for row in rows])
     rng = np.random.default_rng(0)  # the same data give the same answer
@@ -145,5 +146,5 @@ def _by_draws(estimate: Estimate, covariance: FloatArray) -> EstimatedSymmetryPo
         contraction=float(np.mean(-slope)),
         contraction_std=float(np.std(slope)),
         clear=False,
-        inside=True,
+        inside=bool(abs(np.mean(x)) <= 1.0),
     )
