@@ -25,7 +25,7 @@ COMMANDS = {
     "runs": "List the recorded runs.",
     "query": "Ask the run folders in SQL.",
     "export": "Write a run, or a fitted device, for other programs.",
-    "report": "Show a run as one self-contained HTML file.",
+    "report": "Show a run or a campaign as one self-contained HTML file.",
     "replay": "Repeat a recorded run against its own record, byte by byte.",
     "safe": "Switch everything of a station off.",
     "virtual-bench": "Serve the virtual instruments of a station over TCP.",

@@ -63,14 +63,16 @@ def by_step(campaign: Campaign) -> tuple[list[str], list[list[str]]]:
         mine = [one for one in outcomes if one.unit.step.name == step.name]
         count = {what: sum(one.what == what for one in mine) for what in ("finished", "failed", "skip", "run")}
         accepted = sum(bool(one.accepted) for one in mine)
-        told = [_spread(key, each) for key, each in values_of(outcomes, step.name).items() if "." not in key]
+        values = values_of(outcomes, step.name)
+        plain = {key: each for key, each in values.items() if "." not in key} or values
+        told = [_spread(key, each) for key, each in plain.items()]
         counts = [str(count[what]) for what in ("finished", "failed", "skip", "run")]
         rows.append([step.name, *counts, str(accepted), "; ".join(told[:_NUMBERS])])
     return ["step", "finished", "failed", "skipped", "to come", "accepted", "median (quartiles) over crosspoints"], rows
 
 
 def _spread(key: str, each: list[Value]) -> str:
-    name, unit = split_unit(key)
+    name, unit = split_unit(key.rsplit(".", 1)[-1])
     low, middle, high = np.percentile([one.value for one in each], [25, 50, 75]).tolist()
 
     def shown(value: float) -> str:
