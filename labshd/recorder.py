@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import math
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -29,6 +31,8 @@ from protocols.protocol import Points, Protocol, known_counts
 
 _log = logging.getLogger(__name__)
 
+NOTE_EVERY = 0.1  # [s] between notes of the progress: to write one takes longer than to write a row
+
 
 class RecordedStation(Interface):
     """What a recorder asks of a station: what to keep of it, and its instrument traffic."""
@@ -51,6 +55,7 @@ class Recording:
         self._writer = writer
         self._progress = progress
         self._caught = caught
+        self._note, self._noted = "", -math.inf  # the note of the progress, and when it was made
 
     def points(self, points: Points, array: str = "", *, advance: bool = True) -> None:
         """Write a block of points; it is with the operating system when this returns.
@@ -62,7 +67,10 @@ class Recording:
         if not advance:
             return
         pulses = int(np.abs(known_counts(points.counts)).sum())
-        self._progress.advance(len(points.readings), pulses, _note(points, self._writer.where.unit))
+        now = time.monotonic()
+        if now - self._noted >= NOTE_EVERY:
+            self._note, self._noted = _note(points, self._writer.where.unit), now
+        self._progress.advance(len(points.readings), pulses, self._note)
 
     def steps(self, columns: Mapping[str, ArrayLike], note: str = "") -> None:
         """Write rows of steps.csv, one for each entry of the columns: the variables of a training, step by step."""

@@ -340,6 +340,7 @@ def test_what_is_quick_shows_no_progress(tmp_path):
 
 
 def test_progress_tells_steps_pulses_and_the_estimate(tmp_path, monkeypatch):
+    monkeypatch.setattr("labshd.recorder.NOTE_EVERY", 0.0)
     monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
     monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
     lines, terminal = io.StringIO(), Terminal()
