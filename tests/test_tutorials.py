@@ -10,7 +10,15 @@ import pytest
 from labshd.cli import main
 
 ROOT = Path(__file__).parents[1]
-TUTORIALS = ["first-device.md"]
+TUTORIALS = {
+    "first-device.md": "ecram.toml",
+    "two-terminal.md": "rram.toml",
+    "three-terminal.md": "ecram.toml",
+    "array-overnight.md": "ecram.toml",
+    "to-a-simulator.md": "ecram.toml",
+    "new-protocol.md": "ecram.toml",
+}
+"""Each with the station that it asks the reader to copy as bench.toml."""
 
 
 @pytest.mark.parametrize("name", TUTORIALS)
@@ -19,12 +27,16 @@ def test_a_tutorial_runs_as_it_stands(
 ) -> None:
     monkeypatch.delenv("LABSHD_RUNS", raising=False)
     monkeypatch.chdir(tmp_path)
-    shutil.copy(ROOT / "data" / "stations" / "ecram.toml", "bench.toml")
+    shutil.copy(ROOT / "data" / "stations" / TUTORIALS[name], "bench.toml")
     text = (ROOT / "docs" / name).read_text(encoding="utf-8")
     scope: dict[str, object] = {}
-    blocks = re.findall(r"^```(sh|python)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
-    assert {language for language, _ in blocks} == {"sh", "python"}
+    assert f"stations/{TUTORIALS[name]}" in text
+    blocks = re.findall(r"^```(sh|python|toml)\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    assert {"sh", "python"} <= {language for language, _ in blocks}
     for language, code in blocks:
+        if file := re.match(r"# (\S+\.(?:py|toml))\n", code):
+            Path(file[1]).write_text(code, encoding="utf-8")
+            continue
         if language == "python":
             exec(compile(code, name, "exec"), scope)
             continue
