@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,21 +16,29 @@ from labshd.provenance import What
 from labshd.recorder import RecordedStation, Recording, record, recording
 from labshd.runs import Run, open_run
 from labshd.station import Station
-from labshd.training import Calibration, OneParameter, Settings, Training, one_weight, result
+from labshd.training import ALGORITHMS, Calibration, OneParameter, Settings, Task, Training, network, one_weight, result
+from labshd.training.assembly import Maker
+from labshd.training.checkpoint import resume, save
+from labshd.training.registry import TASKS, settings_of
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
+from sim_device.crosspoints import SimCrosspoints
 from sim_device.fitted import FittedDevice
+from sim_device.presets import Preset
 
-TASKS = {OneParameter.name: OneParameter}
-ALGORITHMS = ("shd", "sgd")
+__all__ = ["ALGORITHMS", "TASKS", "Bench", "calibrate", "record_training", "train_on_device", "train_on_station"]
+
+CHECKPOINT = "checkpoint.npz"  # name of the checkpoint in the folder of a training
+CHECKPOINT_EVERY = 30.0  # seconds
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where runs of a training go and how its progress is shown: `progress` makes one for a title."""
+    """Where runs of a training go, how progress is shown (`progress` makes one for a title), what it goes on from."""
 
     runs: str | Path | None = None
     progress: Callable[[str], Progress] = lambda _: NoProgress()
+    resume: Path | None = None  # a run whose checkpoint a training goes on from
 
 
 def train_on_station(
@@ -56,7 +65,8 @@ def train_on_station(
     a, c = calibrations or calibrate_pair(station, algorithm, ramp=ramp, bench=bench)
     training = _training(task, algorithm, station, (auxiliary, core), (a, c), settings)
     title = f"{algorithm} on {core}" if algorithm == "sgd" else f"{algorithm} on {auxiliary} and {core}"
-    return record_training(training, a, runs=bench.runs, station=station, progress=bench.progress(title))
+    progress = bench.progress(title)
+    return record_training(training, a, runs=bench.runs, station=station, progress=progress, resumed=bench.resume)
 
 
 def _training(
@@ -77,7 +87,7 @@ def _training(
 
 def train_on_device(
     device: str,
-    task: OneParameter,
+    task: Task,
     algorithm: str,
     *,
     folder: Path | None = None,
@@ -89,15 +99,29 @@ def train_on_device(
     source = fitted_or_preset(device, folder)
     fitted = isinstance(source, FittedDevice)
     calibration = Calibration.from_fitted(source) if fitted else Calibration.from_model(source.model)
+    progress = bench.progress(f"{algorithm} on {Path(device).name}")
+    if not isinstance(task, OneParameter):
+        training = network(task, algorithm, _arrays_of(source, calibration, settings), calibration, settings=settings)
+        return record_training(training, calibration, runs=bench.runs, progress=progress, resumed=bench.resume)
     a, c = (
         simulated_crosspoints(device, folder, seed=2 * settings.seed + which, name=name)
         for which, name in enumerate(("auxiliary", "core"))
     )
-    training = one_weight(
-        task, algorithm, c, calibration, auxiliary=a if algorithm == "shd" else None, settings=settings
-    )
-    progress = bench.progress(f"{algorithm} on {Path(device).name}")
-    return record_training(training, calibration, runs=bench.runs, progress=progress)
+    auxiliary = None if algorithm == "sgd" else a
+    training = one_weight(task, algorithm, c, calibration, auxiliary=auxiliary, settings=settings)
+    return record_training(training, calibration, runs=bench.runs, progress=progress, resumed=bench.resume)
+
+
+def _arrays_of(source: FittedDevice | Preset, calibration: Calibration, settings: Settings) -> Maker:
+    """Arrays of simulated devices, started at the reference."""
+
+    def make(shape: tuple[int, int], name: str, number: int) -> SimCrosspoints:
+        more: dict[str, Any] = {"seed": 1000 * settings.seed + number, "name": name, "initial": calibration.reference}
+        if isinstance(source, FittedDevice):
+            return SimCrosspoints.from_fitted(source, shape, **more)
+        return SimCrosspoints.from_preset(source, shape, **more)
+
+    return make
 
 
 def calibrate_pair(station: Station, algorithm: str, *, ramp: int, bench: Bench) -> tuple[Calibration, Calibration]:
@@ -151,8 +175,14 @@ def record_training(
     runs: str | Path | None = None,
     station: RecordedStation | None = None,
     progress: Progress | None = None,
+    resumed: Path | None = None,
 ) -> Run:
-    """Run a training and keep every reading, step and pulse; gives the run. Ends safe, however it ends."""
+    """Run a training and keep every reading, step and pulse; gives the run. Ends safe, however it ends.
+
+    `resumed` is the folder of a training, made with the same arguments, that this one goes on from.
+    """
+    if resumed is not None:
+        resume(training, resumed / CHECKPOINT)
     settings = training.settings
     what = What("train", training.task.name, _described(training, auxiliary), settings.seed)
     blocks = [tile.main for tile in training.tiles]
@@ -166,22 +196,27 @@ def record_training(
 
 def _drive(training: Training, made: Recording) -> None:
     core = f"{training.layers[0].core.name}_weight"
+    saved = time.monotonic()
     for block in training.run():
         for array, points in block.points.items():
             for some in points:
                 made.points(some, array, advance=False)
         if block.steps:
-            made.steps(block.steps, f"weight {block.steps[core][-1]:.3f}")
+            shown = block.steps.get(core, block.steps["loss"])[-1]
+            made.steps(block.steps, f"{'weight' if core in block.steps else 'loss'} {shown:.3f}")
+        if time.monotonic() - saved > CHECKPOINT_EVERY:
+            save(training, made.folder / CHECKPOINT)
+            saved = time.monotonic()
+    save(training, made.folder / CHECKPOINT)
     made.why_stopped = training.why_stopped
 
 
 def _described(training: Training, auxiliary: Calibration) -> dict[str, Any]:
     """Everything that the training was given, for its run."""
-    task = asdict(training.task) if isinstance(training.task, OneParameter) else {}
     return {
         "algorithm": training.layers[0].name,
         "formula": training.layers[0].formula,
-        "task": task,
+        "task": settings_of(training.task),
         **asdict(training.settings),
         "calibration": {"core": asdict(training.calibration), "auxiliary": asdict(auxiliary)},
         "arrays": {tile.name: tile.main.name for tile in training.tiles},

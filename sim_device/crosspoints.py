@@ -116,9 +116,9 @@ class SimCrosspoints(Crosspoints):
         return cls(fitted.model(), shape, **(given | more))
 
     @classmethod
-    def from_preset(cls, name: str | Preset, shape: tuple[int, int] = (1, 1), **more: Any) -> SimCrosspoints:
+    def from_preset(cls, device: str | Preset, /, shape: tuple[int, int] = (1, 1), **more: Any) -> SimCrosspoints:
         """Devices with published parameters, such as "li-ecram" (`sim_device.presets`), mapped to siemens."""
-        chosen = preset(name) if isinstance(name, str) else name
+        chosen = preset(device) if isinstance(device, str) else device
         given: dict[str, Any] = {
             "noise": SimNoise(chosen.cycle_to_cycle, chosen.read_noise, chosen.write_noise),
             "spread": chosen.spread,

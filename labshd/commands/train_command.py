@@ -11,14 +11,14 @@ from labshd.commands import common
 
 if TYPE_CHECKING:
     from labshd.runs import Run
-    from labshd.training import OneParameter
+    from labshd.training import Task
 
 
 @click.command(short_help="Train a task on a bench or on a fitted device.")
 @click.argument("task")
 @common.station_option
 @click.option("--device", help="A fitted device (its file, or the run it was fitted to), or a preset such as li-ecram.")
-@click.option("--algorithm", default="shd", show_default=True, help="shd or sgd.")
+@click.option("--algorithm", default="shd", show_default=True, help="sgd, shd, residual, ttv2, c-ttv2 or agad.")
 @common.rehearse_option
 @click.option("--target", type=float, default=0.5, show_default=True, help="w0; 1 is half the range of the device.")
 @click.option("--stiffness", type=float, default=1.0, show_default=True, help="k of E = k (w - w0)^2 / 2.")
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--ramp", type=int, default=200, show_default=True, help="Pulses up and down that calibrate a crosspoint."
 )
+@click.option("--resume", type=click.Path(path_type=Path), help="Run of a training to go on from, asked as it was.")
 @common.runs_option
 @common.as_json
 def command(
@@ -43,11 +44,14 @@ def command(
     stiffness: float,
     noise: float,
     ramp: int,
+    resume: Path | None,
     runs: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Train TASK (one-parameter) on the crosspoints A and C of a station, or on a fitted device.
+    """Train TASK on the crosspoints A and C of a station (one-parameter), or on arrays of a fitted device.
+
+    Tasks: one-parameter, linear-regression, digits-0-1, digits, digits-network.
 
     \b
     labshd train one-parameter --station bench.toml --rehearse
@@ -63,10 +67,14 @@ def command(
         raise InputError(f"no algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS)}")
     if (station is None) == (device is None):
         raise click.UsageError("give one of --station FILE and --device FITTED: where shall it be trained?")
-    made = TASKS[task](target=target, stiffness=stiffness, noise=noise)
+    made = TASKS[task](target=target, stiffness=stiffness, noise=noise) if task == "one-parameter" else TASKS[task]()
+    if station is not None and task != "one-parameter":
+        raise InputError(
+            f"{task} takes arrays of crosspoints; on a station only one-parameter is trained, use --device"
+        )
     where = (station, device, rehearse)
     try:
-        run = _train(made, algorithm, where, runs, {k: v for k, v in given.items() if v is not None}, ramp)
+        run = _train(made, algorithm, where, (runs, resume), {k: v for k, v in given.items() if v is not None}, ramp)
     except BaseException as error:
         if as_json and (failed := getattr(error, "run", None)):
             common.print_json(_answer(failed))
@@ -76,27 +84,34 @@ def command(
         return
     numbers = run.result or {}
     click.echo(f"{algorithm} on {task}: {run.status}, {run.why_stopped}")
-    click.echo(f"  target {numbers['target']:.4f}, reached {numbers['final']:.4f} ± {numbers['final_std']:.4f}")
+    if "target" in numbers:
+        click.echo(f"  target {numbers['target']:.4f}, reached {numbers['final']:.4f} ± {numbers['final_std']:.4f}")
+    if "accuracy" in numbers:
+        click.echo(f"  accuracy {numbers['accuracy']:.4f} ± {numbers['accuracy_std']:.4f} on test images")
+    if "rms_error" in numbers:
+        click.echo(f"  rms error of the weights {numbers['rms_error']:.4f}, largest {numbers['largest_error']:.4f}")
+    for warning in numbers.get("warnings", ()):
+        click.echo(f"  note: {warning}")
     click.echo(f"  {numbers['steps']} steps, {numbers['pulses']} pulses")
     click.echo(f"kept in {run.folder}")
 
 
 def _train(
-    task: OneParameter,
+    task: Task,
     algorithm: str,
     where: tuple[Path | None, str | None, bool],
-    runs: Path | None,
+    folders: tuple[Path | None, Path | None],
     given: dict[str, Any],
     ramp: int,
 ) -> Run:
     from labshd.progress import progress
     from labshd.station import open_station
     from labshd.trainer import Bench, train_on_device, train_on_station
-    from labshd.training import Settings
+    from labshd.training import OneParameter, Settings
 
-    bench = Bench(runs, progress)
+    bench = Bench(folders[0], progress, folders[1])
     file, device, rehearse = where
-    if file is None:
+    if file is None or not isinstance(task, OneParameter):
         return train_on_device(str(device), task, algorithm, settings=Settings(**given), bench=bench)
     with open_station(file, rehearse=rehearse) as station:
         return train_on_station(station, task, algorithm, settings=Settings(**given), ramp=ramp, bench=bench)
