@@ -72,6 +72,17 @@ def test_what_does_not_exist_is_a_runtime_error(box, code):
     assert next_error(box) == -286
 
 
+def test_print_gives_nothing_that_could_be_printed(box):
+    box.receive("print(print(1))")
+    assert [box.transmit(), box.transmit(), box.transmit()] == ["1.00000e+00", "", None]
+
+
+def test_a_call_gives_all_its_results_in_the_last_place_and_one_before(box):
+    assert ask(box, "a, b, c = errorqueue.next() print(a, b, c)") == "0.00000e+00\tQueue Is Empty\t0.00000e+00"
+    assert ask(box, "print(errorqueue.next(), 1)") == "0.00000e+00\t1.00000e+00"
+    assert ask(box, "x, y = 1 print(x, y)") == "1.00000e+00\tnil"
+
+
 def test_statements_before_an_error_are_done(box):
     box.receive('channel.close("1A01") foo()')
     assert ask(box, 'print(channel.getclose("allslots"))') == "1A01"

@@ -18,6 +18,7 @@ VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
 CURRENT_RANGES: Final = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5)  # [A]
 OUT_OF_RANGE: Final = 1102  # "Parameter too big"
 COMPLIANCE: Final = 64.0  # bit of a buffer status
+VOLTAGE_LIMIT, CURRENT_LIMIT = 1.0, 2.0  # bits of status.measurement.instrument.smuX
 CONSTANTS: Final = {
     "OUTPUT_OFF": 0.0, "OUTPUT_ON": 1.0, "OUTPUT_HIGH_Z": 2.0, "OUTPUT_DCAMPS": 0.0, "OUTPUT_DCVOLTS": 1.0,
     "OUTPUT_NORMAL": 0.0, "OUTPUT_ZERO": 2.0, "SENSE_LOCAL": 0.0, "SENSE_REMOTE": 1.0,
@@ -150,6 +151,12 @@ class Channel:
             raise TspError(1100, "Parameter error: a reading buffer is expected")
         return self.buffers[name]
 
+    def condition(self) -> float:
+        """Measurement condition register of the channel: voltage limit (1) or current limit (2)."""
+        if not self.in_compliance():
+            return 0.0
+        return VOLTAGE_LIMIT if self.state["source.func"] == 0.0 else CURRENT_LIMIT
+
     def in_compliance(self) -> bool:
         """``smuX.source.compliance``."""
         return self.cabled and self.output_on and self.circuit.smu_reads()[2]
@@ -212,6 +219,7 @@ class Keithley2600BTwin(TspTwin):
                     lambda c=channel, k=key: c.state[k], lambda value, c=channel, k=key: c.put(k, value)
                 )
             found[f"{name}.source.compliance"] = Attribute(channel.in_compliance)
+            found[f"status.measurement.instrument.{name}.condition"] = Attribute(channel.condition)
             for buffer, store in channel.buffers.items():
                 found[f"{name}.{buffer}.n"] = Attribute(lambda s=store: float(len(s)))
                 for part in ("readings", "statuses"):

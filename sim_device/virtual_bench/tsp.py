@@ -196,8 +196,9 @@ class TspTwin:
 
     # -- functions that every box has ------------------------------------------------------------------------------
 
-    def _print(self, *values: Value) -> None:
+    def _print(self, *values: Value) -> Value:
         self.replies.append(self.printing.join(self.shown(value) for value in self.spread(list(values))))
+        return ()  # it gives nothing, not even nil
 
     def _next_error(self) -> Value:
         code, text = self.errors.popleft() if self.errors else (0, "Queue Is Empty")
