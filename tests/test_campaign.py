@@ -22,7 +22,7 @@ from labshd.campaign.schema import read_campaign
 from labshd.campaign.store import open_campaign
 from labshd.campaign.units import units_of
 from labshd.cli import main
-from labshd.run_files import read_json, write_json
+from labshd.run_files import AppendFile, read_json, write_json
 from labshd.runs import list_runs
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
@@ -413,6 +413,32 @@ def test_a_bench_that_is_gone_stops_it_and_it_goes_on_when_it_is_back(here, monk
     assert done.status == "finished"
     assert keys(done, "failed") == ["walk/A2/pulses = 20"]
     assert done.runs()["walk/A2/pulses = 20"].info["continued"][0]["readings"] == 5
+
+
+def test_a_disk_that_fills_up_stops_it_and_it_goes_on_when_there_is_room(here, monkeypatch):
+    undisturbed = whole(run_campaign(campaign(), rehearse=True, runs=here / "other"))
+    left, append = [40], AppendFile.append
+
+    def filling(self, data):
+        left[0] -= 1
+        if left[0] < 0:
+            raise RunError(f"cannot write {self.path}: no space left on device") from OSError(28, "no space")
+        append(self, data)
+
+    monkeypatch.setattr(AppendFile, "append", filling)
+    with pytest.raises(RunError, match="no space left"):
+        run_campaign("small.toml", rehearse=True)
+    stopped = open_campaign("last")
+    assert stopped.status == "stopped"
+    assert len(stopped.runs()) == 2
+    monkeypatch.setattr(AppendFile, "append", append)
+    assert whole(resume_campaign("small.toml")) == undisturbed
+
+
+def test_a_folder_that_takes_no_runs_is_told_at_once(here):
+    Path("runs").write_text("a file", encoding="utf-8")
+    with pytest.raises(InputError, match="choose another folder"):
+        run_campaign(campaign(), rehearse=True)
 
 
 def test_what_has_changed_since_is_not_gone_on_with(here, monkeypatch):

@@ -124,3 +124,11 @@ def test_the_command_plans_a_protocol_with_its_settings(bench, capsys):
 def test_what_is_wrong_is_told(bench):
     with pytest.raises(InputError, match="no crosspoint 'C9'"):
         plan_protocol(RAMP, bench, "C9")
+
+
+def test_a_block_runs_by_name(bench, capsys):
+    asked = ["--station", "bench.toml", "--rehearse", "--reads", "10", "--json", "--runs", "runs"]
+    assert main(["run", "read-noise", "--crosspoint", "A1:A2", *asked]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert answer["crosspoint"] == "A1..A2"
+    assert [one["column"] for one in answer["result"]["crosspoints"]] == [0, 1]

@@ -45,7 +45,7 @@ def _command(protocol: type[Protocol]) -> click.Command:
     from labshd.commands.settings import options_of, settings_from
 
     @common.station_option
-    @click.option("--crosspoint", help="Name of the crosspoint  [default: the first of the station].")
+    @click.option("--crosspoint", help='A name, or a block such as "A1:B4", "A*", all  [default: the first].')
     @common.rehearse_option
     @common.runs_option
     @common.as_json
@@ -72,10 +72,11 @@ def _run(
 ) -> None:
     from labshd.progress import progress
     from labshd.recorder import record
+    from labshd.selection import block_of, names_of
     from labshd.station import open_station
 
     with open_station(file, rehearse=rehearse) as station:
-        chosen = station[crosspoint] if crosspoint else station.first
+        chosen = block_of(station, names_of(station.grid, crosspoint)) if crosspoint else station.first
         try:
             run = record(protocol, chosen, runs=runs, station=station, progress=progress(protocol.title))
         except BaseException as error:
@@ -86,7 +87,9 @@ def _run(
         common.print_json(_answer(run))
         return
     click.echo(f"{run.info['protocol']} on {run.info['crosspoint']}: {run.status}, {run.info['why_stopped']}")
-    common.print_facts(_facts(run.info["result"]))
+    if problem := run.info.get("analysis_error"):
+        click.echo(f"the readings are kept, but could not be analysed: {problem}")
+    common.print_facts(_facts(run.result or {}))
     click.echo(f"kept in {run.folder}")
     click.echo("next:  labshd report last   |   labshd fit last")
 
