@@ -46,13 +46,16 @@ class Endurance(Stoppable):
         """Checks, and the rows that count cycles nobody looks at."""
         checks = self.checks()
         unread = sum(-(-max(0, b - a - 1) // _UNREAD) * 2 for a, b in zip([0, *checks], checks, strict=False))
-        return 2 * self.reads * len(checks) + unread
+        return self.reads * (1 + 2 * len(checks)) + unread
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Cycles unseen up to the next check, one cycle seen."""
         if self.settle >= self.cycles:
             raise InputError(f"{self.settle} cycles to settle leave none of {self.cycles} to look at; give more cycles")
         watch, done, points = self.watch(crosspoints), 0, list[Points]()
+        yield from watch.rest("start", self.reads)
+        if not watch.active:
+            return watch.reason("")
         for check in self.checks():
             for made in (self._unread(watch, check - 1 - done), self._check(watch)):
                 for step in made:

@@ -146,11 +146,14 @@ def block_figure(series: Series) -> Figure:
     """Conductance of every crosspoint of a block against the reading: single lines, and median and quartiles."""
     figure, (ax,) = new_figure()
     flat = series.readings.conductance.reshape(len(series), -1)
-    reading = np.arange(len(flat))
+    reading = np.flatnonzero(np.any(np.isfinite(flat), axis=1))  # rows that only count pulses have no reading
+    flat = flat[reading]
     ax.plot(reading, flat[:, :200], color=FAINT, linewidth=0.6)
-    low, middle, high = np.nanpercentile(flat, [25, 50, 75], axis=1)
-    ax.fill_between(reading, low, high, color=ESTIMATE, alpha=0.25, linewidth=0, label="middle half of the crosspoints")
-    ax.plot(reading, middle, color=ESTIMATE, linewidth=1.5, label="median")
+    if len(flat):
+        low, middle, high = np.nanpercentile(flat, [25, 50, 75], axis=1)
+        label = "middle half of the crosspoints"
+        ax.fill_between(reading, low, high, color=ESTIMATE, alpha=0.25, linewidth=0, label=label)
+        ax.plot(reading, middle, color=ESTIMATE, linewidth=1.5, label="median")
     ax.set_xlabel("reading", fontsize=10)
     si_axis(ax.yaxis, "conductance", series.unit)
     _legend_above(ax)

@@ -123,7 +123,7 @@ def law(all_cells: list[Cell], *, up: bool, largest: float) -> Law | None:
 
 
 def _steps(X: FloatArray, theta: FloatArray) -> FloatArray:
-    return np.exp(np.clip(X @ theta, -700, 700))
+    return np.exp(np.clip(X @ theta, -300, 100))
 
 
 def _least_squares(X: FloatArray, y: FloatArray, sigma: FloatArray, start: FloatArray) -> FloatArray:
@@ -142,7 +142,8 @@ def _variance(step: FloatArray, scatter: FloatArray) -> FloatArray:
 
     scale = np.maximum(scatter**2, 1e-12 * float(np.max(scatter**2)) + 1e-300)
     (r2, c2), _ = nnls(np.column_stack([np.ones_like(step), step**2]) / scale[:, None], np.ones_like(step))
-    return np.maximum(r2 + c2 * step**2, 1e-300)
+    # Few repeats may scatter little by chance: no cell weighs more than one with a tenth of the median scatter.
+    return np.maximum(r2 + c2 * step**2, max(0.01 * float(np.median(scatter**2)), 1e-300))
 
 
 def result(series: Series, largest_step: float) -> dict[str, Any]:
