@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,6 @@ from scipy.stats import binom
 
 from instruments.errors import InputError
 from sim_device.fit.fitting import fit_trace
-from sim_device.fit.result import Fit
 from sim_device.fitted import FittedDevice
 from sim_device.models import SoftBounds
 from sim_device.table import TableStep
@@ -241,7 +241,7 @@ def test_bad_input_is_told_without_a_fit(pulses: object, g: object, told: str) -
         fit_trace(pulses, g)
 
 
-def _measured_ramps() -> Fit:
+def _measured_ramps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     folder = DATA / "alternating_ramps"
     if not folder.is_dir():
         pytest.skip("the measured data set alternating_ramps is not beside this checkout")
@@ -252,11 +252,12 @@ def _measured_ramps() -> Fit:
     columns.sort(key=lambda column: column[0])
     pulses = np.concatenate([np.full(len(g), sign) for _, sign, g in columns])
     segments = np.concatenate([np.full(len(g), order) for order, _, g in columns])
-    return fit_trace(pulses, np.concatenate([g for _, _, g in columns]), segments=segments)
+    return pulses, np.concatenate([g for _, _, g in columns]), segments
 
 
 def test_measured_ramps_with_growing_steps_are_no_soft_bounds() -> None:
-    fit = _measured_ramps()
+    pulses, g, segments = _measured_ramps()
+    fit = fit_trace(pulses, g, segments=segments)
     assert not fit.accepted
     assert "up step grows with G" in fit.why
     point = fit.symmetry_point
@@ -265,6 +266,24 @@ def test_measured_ramps_with_growing_steps_are_no_soft_bounds() -> None:
     assert not point.stable
     assert 0 < point.std < 0.03e-3
     assert isinstance(fit.device().model(), TableStep)
+
+
+def test_a_table_of_measured_ramps_has_their_mean_steps_and_scatter_in_every_bin() -> None:
+    pulses, g, segments = _measured_ramps()
+    fit = fit_trace(pulses, g, segments=segments)
+    table = fit.device().model()
+    assert isinstance(table, TableStep)
+    joins = np.append(False, segments[1:] == segments[:-1])
+    change, before = np.diff(g, prepend=np.nan), np.append(np.nan, g[:-1])
+    edges = np.linspace(1.65e-3, 2.45e-3, 17)
+    for way, step, scatter in ((1, table.step_up, table.scatter_up), (-1, table.step_down, table.scatter_down)):
+        for low, high in pairwise(edges):
+            found = change[joins & (pulses == way) & (before >= low) & (before < high)]
+            at = before[joins & (pulses == way) & (before >= low) & (before < high)]
+            assert abs(np.mean(found) - np.mean(step(at))) < 4 * np.std(found) / np.sqrt(len(found))
+            # Differences of readings carry the read noise twice; outliers make the spread itself uncertain by a third.
+            expected = np.sqrt(np.mean(scatter(at) ** 2) + 2 * fit.noise.read**2)
+            assert 0.7 < np.std(found) / expected < 1.45
 
 
 def test_measured_reram_has_noise_far_above_its_step() -> None:

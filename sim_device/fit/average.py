@@ -22,6 +22,7 @@ from sim_device.fit.solver import maximise
 
 FARTHEST = 12  # nodes to either side
 TINY = 1e-4  # gain of ln L that ends a maximisation at a node: a hundredth of a standard error
+MANY = 6  # terms of a step; more are only fitted to data that allow for it
 LONG = 20_000  # rows from which on the noise is known well enough by itself
 NEGLIGIBLE = 4.0  # nodes whose ln weight is lower by this end the sum
 
@@ -39,7 +40,7 @@ class Node:
 def averaged(estimate: Estimate) -> Estimate:
     """The estimate with the cycle-to-cycle noise integrated out; the same where there is nothing to gain."""
     at = 2 * estimate.shape.size
-    if not estimate.free[at] or estimate.held[at] or len(estimate.trace) > LONG:
+    if not estimate.free[at] or estimate.held[at] or _enough(estimate):
         return estimate
     spread = 1.0 / np.sqrt(max(estimate.information[at, at], 1e-3))
     step = float(np.clip(spread, 0.02, 0.8))
@@ -53,6 +54,11 @@ def averaged(estimate: Estimate) -> Estimate:
             if last.log_weight < max(node.log_weight for node in nodes) - NEGLIGIBLE:
                 break
     return _mixed(estimate, nodes)
+
+
+def _enough(estimate: Estimate) -> bool:
+    """Whether the noise is known well enough without averaging: very many rows, or enough for very many numbers."""
+    return len(estimate.trace) > LONG or estimate.shape.size > MANY
 
 
 def node_at(estimate: Estimate, theta: FloatArray, move: float, limits: Limits | None = None) -> Node:

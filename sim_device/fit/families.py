@@ -13,6 +13,7 @@ from instruments.errors import InputError
 from sim_device.device_model import DeviceModel
 from sim_device.fit import kernels
 from sim_device.fit.estimate import Estimate, Shape, maximum
+from sim_device.fit.scatter import local_scatter
 from sim_device.fit.trace import Trace
 from sim_device.models import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
 from sim_device.table import TableStep
@@ -158,12 +159,11 @@ class TableFamily(Family):
         return flexible(straight)
 
     def model(self, estimate: Estimate) -> DeviceModel:
-        """The steps at nodes over the measured range, with the cycle-to-cycle noise as scatter."""
+        """The steps at nodes over the measured range, with the scatter of steps that was found there."""
         t, x = estimate.trace, np.linspace(-1.0, 1.0, NODES)
-        up, down = (np.array([estimate.at(at, way)[0] for at in x]) * t.scale for way in (+1, -1))
-        cycle = float(np.exp(estimate.theta[2 * estimate.shape.size] / 2))
-        columns = (t.centre + t.scale * x, up, down, cycle * np.abs(up), cycle * np.abs(down))
-        return TableStep(*_range(t), *(_tuple(column) for column in columns))
+        steps = [np.array([estimate.at(at, way)[0] for at in x]) * t.scale for way in (+1, -1)]
+        scatter = [t.scale * local_scatter(estimate, x, way) for way in (+1, -1)]
+        return TableStep(*_range(t), *(_tuple(column) for column in (t.centre + t.scale * x, *steps, *scatter)))
 
 
 FAMILIES: tuple[Family, ...] = (

@@ -1,4 +1,4 @@
-"""Steps of any smooth shape: Legendre series whose degree the data choose, with a covariance that trusts no model."""
+"""Steps of any shape: series or pieces, as many as the data ask for, with a covariance that trusts no model."""
 
 from __future__ import annotations
 
@@ -9,19 +9,34 @@ from sim_device.fit import kernels
 from sim_device.fit.estimate import Estimate, Shape, likelihood, maximum, scaled_inverse
 
 LARGEST = 6  # terms of a step
+PIECES = (8, 16)  # knots of a step
+ROWS_A_PIECE = 250  # of both directions together
 FEW_PIECES = 10  # fewer than these say nothing of how pieces differ
 
 
 def flexible(straight: Estimate) -> Estimate:
-    """The series of 2 to `LARGEST` terms with the lowest ``BIC = −2 ln L + p ln n``, started from straight steps."""
-    best, lowest = straight, bic(straight)
-    last = straight
+    """The steps with the lowest ``BIC = −2 ln L + p ln n``, started from straight ones.
+
+    Legendre series of 2 to `LARGEST` terms; where there are data for it also straight pieces between `PIECES` knots at
+    quantiles of the readings.
+    """
+    trace = straight.trace
+    best = last = straight
     for size in range(3, LARGEST + 1):
-        shape = Shape(kernels.POLYNOMIAL, size)
-        last = maximum(straight.trace, shape, [_longer(last, size)])
-        if bic(last) < lowest:
-            best, lowest = last, bic(last)
+        last = maximum(trace, Shape(kernels.POLYNOMIAL, size), [_longer(last, size)])
+        best = min(best, last, key=bic)
+    for count in PIECES:
+        if len(trace) < ROWS_A_PIECE * count:
+            break
+        knots = np.quantile(trace.mean[trace.count > 0], np.linspace(0.0, 1.0, count))
+        if np.min(np.diff(knots)) > 1e-3:
+            start = [np.concatenate([*_values(last, knots), last.theta[2 * last.shape.size :][:2]])]
+            best = min(best, maximum(trace, Shape(kernels.PIECEWISE, count, knots), start), key=bic)
     return best
+
+
+def _values(estimate: Estimate, x: FloatArray) -> list[FloatArray]:
+    return [np.array([estimate.at(at, way)[0] for at in x]) for way in (+1, -1)]
 
 
 def robust_covariance(estimate: Estimate) -> FloatArray:
