@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import operator
 import re
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -58,9 +59,11 @@ def parse(said: str) -> Condition:
     Raises `InputError` that says what is not understood.
     """
     try:
-        # "yield" is a word of Python's own, a name here
-        tree = ast.parse(re.sub(r"\.yield\b", ".yield_", said.strip()), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python's, about what would be a slip in a program
+            # "yield" is a word of Python's own, a name here
+            tree = ast.parse(re.sub(r"\.yield\b", ".yield_", said.strip()), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"{said!r} is no condition ({error}); write one {_EXAMPLE}") from None
     paths: dict[Path, None] = {}
     try:

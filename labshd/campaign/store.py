@@ -191,7 +191,7 @@ def _open(folder: Path) -> Campaign:
     written = info.get("format_version")
     if info.get("format") != FORMAT or not isinstance(written, int) or written > FORMAT_VERSION:
         raise InputError(
-            f"{folder / INFO}: no campaign of a version that this labshd reads (it is {written}, up to {FORMAT_VERSION}); "
+            f"{folder / INFO}: a campaign of version {written}, this labshd reads up to {FORMAT_VERSION}; "
             "update labshd; its runs can be opened one by one"
         )
     return Campaign(folder, info)
