@@ -1,0 +1,63 @@
+"""Figures of the protocols' pages, drawn from rehearsed benches whose devices age in known ways.
+
+    python benchmarks/protocol_figures.py
+
+Writes docs/images/protocols/NAME.png and prints the verdict of each run.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from rehearsed import rehearsed
+from rich_device import recorded
+
+from protocols import catalogue
+from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models import SoftBounds
+from sim_device.virtual_bench.ageing import Ageing
+
+FOLDER = Path(__file__).parents[1] / "docs" / "images" / "protocols"
+# name -> (settings, changes of the virtual device, which figure)
+SHOWN: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "pulse-window": ({}, {}, 0),
+    "program": ({"repeats": 3, "highest": 2.9}, {}, 0),
+    "relaxation": ({}, {"volatile_time": 0.5}, 0),
+    "retention": ({"pulses": 40}, {"ageing": Ageing(log_drift=5e-8, log_drift_start=1e-3), "rest_time": 1e15}, 0),
+    "endurance": ({}, {"ageing": Ageing(endurance=20_000)}, 0),
+    "read-disturb": ({}, {"ageing": Ageing(read_disturb=1e-5)}, 0),
+    "read-noise": (
+        {"reads": 1500},
+        {"ageing": Ageing(telegraph=1.2e-7, telegraph_low_time=0.8, telegraph_high_time=0.4)},
+        3,
+    ),
+    "half-select": ({}, {}, 0),
+}
+
+
+def main() -> None:
+    """Draw all."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, (settings, changes, which) in SHOWN.items():
+        protocol = catalogue.find(name).model_validate(settings)
+        with rehearsed(seed=2, **changes) as station:
+            series, _ = recorded(protocol, station["A1"])
+        result = protocol.results(series)
+        protocol.figures(series, result)[which].savefig(FOLDER / f"{name}.png", dpi=90)
+        print(f"{name}: {result['verdict']}")
+    block = SimCrosspoints(
+        SoftBounds(1e-5, 5e-5, 0.01, 0.01), (8, 12), noise=SimNoise(0.3, 2e-8), seed=3,
+        spread=Spread(high=0.2, stuck=0.08, step=0.2),
+    )  # fmt: skip
+    protocol = catalogue.find("array-map")()
+    series, _ = recorded(protocol, block)
+    result = protocol.results(series)
+    protocol.block_figures(series, result)[0].savefig(FOLDER / "array-map.png", dpi=90)
+    print(f"array-map: {result['verdict']}")
+
+
+if __name__ == "__main__":
+    main()
