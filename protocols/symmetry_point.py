@@ -41,7 +41,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _BLOCKS = 4  # random blocks of one approach
-_GROWTH = 1.1  # of the pulses, before an estimate is renewed
+_GROWTH, _GROWTH_OF_MANY = 1.1, 1.3  # of the pulses, before an estimate is renewed; where estimates take long
+_MANY = 16  # crosspoints
 
 
 class SymmetryPoint(Protocol):
@@ -148,6 +149,7 @@ class SymmetryPoint(Protocol):
 def _approached(search: Search, method: str) -> Steps:
     """Drive to one side, pulse in blocks, drive to the other side, pulse in blocks, and so on."""
     size = search.settings.block
+    growth = _GROWTH if search.done.size <= _MANY else _GROWTH_OF_MANY
     sides = ((-1, DRIVE_DOWN, method + FROM_BELOW), (1, DRIVE_UP, method + FROM_ABOVE))
     while True:
         for direction, drive, phase in sides:
@@ -156,7 +158,7 @@ def _approached(search: Search, method: str) -> Steps:
                 if not search.active(size):
                     return ""
                 yield from search.block(phase, _block(search, method))
-                search.look(size, _GROWTH)
+                search.look(size, growth)
 
 
 def _block(search: Search, method: str) -> IntArray:
