@@ -159,7 +159,7 @@ def likelihood(traces: int, block: int | None) -> list[tuple[str, Curve]]:
 
 def steered(traces: int) -> list[tuple[str, Curve]]:
     """Steered, of a device that nothing is known of."""
-    return [("steered", of_steered(traces, [500, 550, 600, 700, 850, 1000, 1100, 1200], None))]
+    return [("steered", of_steered(traces, [500, 550, 600, 700, 850, 1000, 1150, 1300], None))]
 
 
 def with_array(traces: int) -> list[tuple[str, Curve]]:
