@@ -21,16 +21,16 @@ from instruments.crosspoints import (
     PulseTrains,
     Readings,
     counts_for,
-    index_pair,
     steps_of,
 )
 from instruments.errors import InputError
 from instruments.limits import Limits
-from sim_device.device_array import Box, DeviceArray, Loop, SimNoise
+from sim_device.device_array import DeviceArray, Loop, SimNoise
 from sim_device.device_model import DeviceModel
 from sim_device.fitted import FittedDevice
 from sim_device.population import Spread
 from sim_device.presets import Preset, preset
+from sim_device.window import Window
 
 __all__ = ["NOMINAL", "SimCrosspoints", "SimNoise", "Spread"]
 
@@ -90,7 +90,7 @@ class SimCrosspoints(Crosspoints):
         noise, spread = noise or SimNoise(), spread or Spread()
         self._array = DeviceArray.of(model, shape, noise, spread, seed, initial)
         self._clock, self._limits = clock or VirtualClock(), limits
-        self._rows, self._columns = range(shape[0]), range(shape[1])
+        self._window = Window(range(shape[0]), range(shape[1]))
         self.shape, self.unit, self.name, self.pulses = shape, unit, name, pulses
         self.model, self.read_voltage, self.read_time = model, read_voltage, read_time
         self._details = {
@@ -134,21 +134,21 @@ class SimCrosspoints(Crosspoints):
     @property
     def conductance(self) -> FloatArray:
         """The conductance itself [unit], without read or write noise; shape (rows, columns). Takes no time."""
-        return self._mine(self._array.conductance).astype(np.float64)
+        return self._window.cut(self._array.conductance).astype(np.float64)
 
     @property
     def pulses_applied(self) -> IntArray:
         """Pulses, of either sign, that each crosspoint has seen since it was made; shape (rows, columns)."""
-        return self._mine(self._array.applied).astype(np.int64)
+        return self._window.cut(self._array.applied).astype(np.int64)
 
     @property
     def stuck(self) -> NDArray[np.bool_]:
         """Which crosspoints do not move."""
-        return self._mine(self._array.population.stuck)
+        return self._window.cut(self._array.population.stuck)
 
     def device(self, row: int, column: int) -> dict[str, float]:
         """True parameters of one device as drawn: g_min, g_max [unit], s_up, s_down [1] (`sim_device.population`)."""
-        p, at = self._array.population, (self._rows[row], self._columns[column])
+        p, at = self._array.population, (self._window.rows[row], self._window.columns[column])
         arrays = {"g_min": p.low, "g_max": p.high, "s_up": p.s_up, "s_down": p.s_down}
         return {key: float(array[at]) for key, array in arrays.items()}
 
@@ -156,8 +156,7 @@ class SimCrosspoints(Crosspoints):
         """Apply `counts` pulses; see `Crosspoints.pulse`. A pair that is not this block's own is refused."""
         wanted = counts_for(counts, self.shape)
         self._check(pulses, np.abs(wanted))
-        box = self._box()
-        self._array.pulse(box, self._boxed(wanted, box))
+        self._array.pulse(self._window.box, self._window.boxed(wanted))
         self._clock.wait(self._pulse_time(int(np.abs(wanted).max())))
 
     def read(self, repeats: int = 1) -> Readings:
@@ -188,10 +187,10 @@ class SimCrosspoints(Crosspoints):
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""
-        if self._limits is not None or (self._rows.step, self._columns.step) != (1, 1):
+        if self._limits is not None or not self._window.dense:
             self.pulse(_counted(rows, self.shape[0]) @ _counted(columns, self.shape[1]).T)
             return
-        self._array.coincide(self._box(), rows, columns, self.shape[0])
+        self._array.coincide(self._window.box, rows, columns, self.shape[0])
         self._clock.wait(self._pulse_time(rows.slots.shape[1]))
 
     def forward(self, volts: ArrayLike) -> FloatArray:
@@ -207,10 +206,9 @@ class SimCrosspoints(Crosspoints):
 
     def __getitem__(self, index: Index) -> SimCrosspoints:
         """A view on the same devices."""
-        row, column = index_pair(index)
         view = copy(self)
-        view._rows, view._columns = self._rows[row], self._columns[column]
-        view.shape = (len(view._rows), len(view._columns))
+        view._window = self._window.of(index)
+        view.shape = view._window.shape
         if 0 in view.shape:
             raise InputError(f"{index} picks no crosspoint out of {self.name} of shape {self.shape}")
         return view
@@ -230,12 +228,9 @@ class SimCrosspoints(Crosspoints):
         a.readings = int(snapshot["readings"])
         self._clock.wait(max(0.0, float(snapshot["time"]) - self._clock.now()))
 
-    def _mine(self, array: NDArray[Any]) -> NDArray[Any]:
-        return array[np.ix_(self._rows, self._columns)]
-
     def _multiplied(self, volts: FloatArray, *, transposed: bool) -> FloatArray:
         a = self._array
-        if a.noise.write > 0 or not self._whole():
+        if a.noise.write > 0 or not self._window.covers(self._array.conductance.shape):
             g = self.read().conductance[0]
             return (g.T if transposed else g) @ volts
         g = a.conductance.T if transposed else a.conductance
@@ -244,9 +239,6 @@ class SimCrosspoints(Crosspoints):
             currents += a.noise.read * np.linalg.norm(volts, axis=0) * a.line_noise(currents.shape)
         self._clock.wait(self.read_time)
         return currents
-
-    def _whole(self) -> bool:
-        return (self._rows, self._columns) == tuple(range(n) for n in self._array.conductance.shape)
 
     def _check(self, pulses: PulsePair | None, more: NDArray[Any]) -> None:
         """Refuse a pulse pair that is not ours, and `more` pulses beyond the budget of any crosspoint."""
@@ -263,18 +255,17 @@ class SimCrosspoints(Crosspoints):
         self._limits.check_budget(int(spent[row, column]), asked, f"{self.name}[{row}, {column}]")
 
     def _trace(self, counts: NDArray[Any]) -> Readings:
-        box = self._box()
-        read = self._array.trace(box, self._boxed(counts, box))
-        return self.timed(read if read.shape == counts.shape else read[(..., *self._within(box))], counts)
+        read = self._array.trace(self._window.box, self._window.boxed(counts))
+        return self.timed(self._window.unboxed(read), counts)
 
     def loop(self) -> Loop | None:
         """What a compiled loop needs to pulse and read these devices itself; None unless they are a plain block.
 
         Such a loop bypasses limits, so that a block with limits has none. Afterwards it tells `timed` what it did.
         """
-        if self._limits is not None or not self._whole():
+        if self._limits is not None or not self._window.covers(self._array.conductance.shape):
             return None
-        return self._array.loop(self._box())
+        return self._array.loop(self._window.box)
 
     def timed(self, conductance: FloatArray, counts: NDArray[Any]) -> Readings:
         """Readings of these conductances, each after its `counts`, at the time they take; the clock goes on by that."""
@@ -297,22 +288,6 @@ class SimCrosspoints(Crosspoints):
     def _pulse_time(self, pulses: int) -> float:
         """Time [s] of pulses on crosspoints side by side: each as long as the longer of the pair, at half duty."""
         return 2 * max(self.pulses.up.width, self.pulses.down.width) * pulses
-
-    def _box(self) -> Box:
-        """The smallest box of the array that holds this view."""
-        return min(self._rows), min(self._columns), max(self._columns) - min(self._columns) + 1
-
-    def _boxed(self, counts: NDArray[Any], box: Box) -> NDArray[np.int32]:
-        """Counts of the box: 0 between the rows and columns of the view."""
-        height = max(self._rows) - box[0] + 1
-        if (height, box[2]) == self.shape and (self._rows.step, self._columns.step) == (1, 1):
-            return np.array(counts, dtype=np.int32)
-        boxed = np.zeros((*counts.shape[:-2], height, box[2]), dtype=np.int32)
-        boxed[(..., *self._within(box))] = counts
-        return boxed
-
-    def _within(self, box: Box) -> tuple[Any, ...]:
-        return np.ix_(np.array(self._rows) - box[0], np.array(self._columns) - box[1])
 
 
 def _counted(trains: PulseTrains, lines: int) -> IntArray:

@@ -18,9 +18,9 @@ from instruments.errors import InputError
 from sim_device import counter_random, kernels
 from sim_device.device_model import DeviceModel
 from sim_device.population import Floats, Population, Spread, nearly_linear_for
+from sim_device.window import Box
 
 WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
-Box: TypeAlias = tuple[int, int, int]  # first row, first column, columns
 _Call: TypeAlias = Callable[[tuple[int, int]], None]
 
 
