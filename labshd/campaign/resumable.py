@@ -85,7 +85,9 @@ class ResumableCrosspoints(Crosspoints):
     def __init__(self, inner: Crosspoints, journal: Journal, before: Series, late: float = 0.0) -> None:
         self.inner = inner
         self.shape, self.pulses, self.name, self.unit = inner.shape, inner.pulses, inner.name, inner.unit
-        self._tape = _Tape(journal, before, late)
+        # Rows without a time were not read: a protocol puts them in to count pulses between readings.
+        was_read = np.isfinite(before.readings.time).any(axis=(1, 2))
+        self._tape = _Tape(journal, before.where(was_read), late)
 
     @property
     def origin(self) -> Origin:
