@@ -232,7 +232,7 @@ GOOD = ramps(0)
         (GOOD[0], np.where(np.arange(1000) == 3, np.inf, GOOD[1]), "1 readings are infinite"),
         (GOOD[0] * 0.5, GOOD[1], "whole signed numbers"),
         (GOOD[0] * 0, GOOD[1], "there is no pulse"),
-        (GOOD[0][:4], GOOD[1][:4], "4 readings are fewer than the 8"),
+        (GOOD[0][:4], GOOD[1][:4], "4 readings are too few"),
         (GOOD[0][:-1], GOOD[1], "shapes"),
     ],
 )

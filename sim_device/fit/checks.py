@@ -56,10 +56,9 @@ def filtered(estimate: Estimate) -> Filtered:
 
 def checks_of(estimate: Estimate, result: Filtered) -> tuple[Check, ...]:
     """All checks of a fit of straight steps as soft bounds; the chance of a false alarm is at most `FAMILY` in all."""
-    white, scatter = whiteness(estimate, result), variance(estimate, result)
-    if min(white, scatter) < share_of(4) and rounding.is_coarse(estimate, result.innovation_variance):
-        white = rounding.p_value(estimate, lambda drawn: -whiteness(drawn, filtered(drawn)))
-        scatter = rounding.p_value(estimate, lambda drawn: -variance(drawn, filtered(drawn)))
+    white, scatter = _of_innovations(estimate, result)
+    if min(white, scatter) < share_of(5) and rounding.is_coarse(estimate, result.innovation_variance):
+        white, scatter = rounding.p_values(estimate, lambda drawn: _of_innovations(drawn, filtered(drawn)))
     found = [
         ("white innovations", white, "the innovations are correlated from reading to reading"),
         ("stated variance", scatter, "the scatter is not the stated one everywhere in G"),
@@ -68,6 +67,10 @@ def checks_of(estimate: Estimate, result: Filtered) -> tuple[Check, ...]:
     ]
     share = share_of(len(found))
     return tuple(Check(name, p, p < share, told) for name, p, told in found)
+
+
+def _of_innovations(estimate: Estimate, result: Filtered) -> tuple[float, float]:
+    return whiteness(estimate, result), variance(estimate, result)
 
 
 def share_of(checks: int) -> float:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from sim_device.fit.estimate import Estimate
 
 COARSE = 0.7  # quantum over the median standard deviation of an innovation from which on rounding shows
-DRAWS = 399
+DRAWS = 199  # 1/200 is below the share of one check
 WORK = 4_000_000  # rows in all draws together, that a check may cost
-Statistic: TypeAlias = "Callable[[Estimate], float]"
+Chances: TypeAlias = "Callable[[Estimate], tuple[float, ...]]"
 
 
 def is_coarse(estimate: Estimate, innovation_variance: FloatArray) -> bool:
@@ -31,16 +31,19 @@ def is_coarse(estimate: Estimate, innovation_variance: FloatArray) -> bool:
     return estimate.shape.kind in (LINEAR, STRAIGHT) and estimate.trace.quantum > COARSE * usual
 
 
-def p_value(estimate: Estimate, statistic: Statistic) -> float:
-    """Chance of so large a statistic if the model holds and readings are rounded as these were; small is suspicious.
+def p_values(estimate: Estimate, chances: Chances) -> list[float]:
+    """Chance of each of several p-values, or a smaller one, if the model holds and readings are rounded as these were.
 
-    At least 1/(draws + 1). Long traces get fewer draws, at least 39, so that no check takes longer than seconds.
+    `chances` gives the p-values of the checks that do not know of rounding. At least 1/(draws + 1). Long traces get
+    fewer draws, at least 39, so that no check takes longer than seconds.
     """
     draws = int(np.clip(WORK // max(len(estimate.trace), 1), 39, DRAWS))
-    found = statistic(estimate)
+    found = np.array(chances(estimate))
     drawn = _draw(estimate, draws, np.random.default_rng(len(estimate.trace)))
-    larger = sum(statistic(replace(estimate, trace=replace(estimate.trace, mean=mean))) >= found for mean in drawn)
-    return (1 + larger) / (draws + 1)
+    below = np.zeros(len(found))
+    for mean in drawn:
+        below += np.array(chances(replace(estimate, trace=replace(estimate.trace, mean=mean)))) <= found
+    return ((1 + below) / (draws + 1)).tolist()
 
 
 def _draw(estimate: Estimate, draws: int, rng: np.random.Generator) -> FloatArray:

@@ -10,7 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from instruments.crosspoints import FloatArray, IntArray
 from instruments.errors import InputError, all_at_once
 
-FEWEST = 8  # states that were read: four step parameters, two noises, a start and one to spare
+# States that were read: with fewer the standard errors are not honest. Soft bounds of 1/s = 7 to 10 pulses, n up and n
+# down, 100 traces each: the 95 % interval of the symmetry point misses in 52, 28, 10, 3 % for n = 4, 6, 8, 10.
+FEWEST = 20
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,9 @@ def _problems(
     if clock is not None and (clock.shape != g.shape or not np.all(np.isfinite(clock)) or np.any(np.diff(clock) < 0)):
         problems.append("times must be finite, one a reading, and never run backwards")
     if len(finite) < FEWEST:
-        problems.append(f"{len(finite)} readings are fewer than the {FEWEST} that steps and noise need")
+        problems.append(
+            f"{len(finite)} readings are too few to tell steps from noise with an honest error; {FEWEST} are needed"
+        )
     return problems
 
 
