@@ -31,16 +31,17 @@ class Endurance(Stoppable):
     cycles: int = Field(default=1000, ge=4, description="cycles at most")
     settle: int = Field(default=10, ge=0, description="cycles before the first check, until the swing repeats itself")
     per_decade: int = Field(default=6, ge=2, description="checks per factor 10 in cycles")
+    look: int = Field(default=3, ge=1, description="cycles in a row that a check looks at")
     reads: int = Field(default=5, ge=1, description="readings at either end of a cycle that is checked")
     closure: float = Field(default=0.5, gt=0, lt=1, description="closed when the window is this share of the first")
     confirm: int = Field(default=2, ge=1, description="checks in a row that must find it closed")
 
     def checks(self) -> list[int]:
-        """Numbers of the cycles that are looked at: the first three after those that settle, then log-spaced."""
+        """Numbers of the cycles that are looked at: the first ones after those that settle, then log-spaced."""
         count = max(2, round(self.per_decade * float(np.log10(self.cycles))) + 1)
         spaced = np.unique(np.round(np.geomspace(1, self.cycles, count)).astype(int)).tolist()
-        first = [n for n in (1, 2, 3) if self.settle + n <= self.cycles]
-        return sorted({*(self.settle + n for n in first), *(n for n in spaced if n > self.settle)})
+        begins = [self.settle + 1, *(n for n in spaced if n > self.settle)]
+        return sorted({n + k for n in begins for k in range(self.look) if n + k <= self.cycles})
 
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """Checks, and the rows that count cycles nobody looks at."""
@@ -96,7 +97,7 @@ class Endurance(Stoppable):
         series = Series.of(points, watch.crosspoints.shape, watch.crosspoints.unit)
         for row, column in np.argwhere(watch.going).tolist():
             found = endurance_window.windows(series.crosspoint(row, column))
-            if endurance_window.has_closed(found, self.closure, self.confirm):
+            if endurance_window.has_closed(found, self.closure, self.confirm * self.look):
                 watch.end(
                     row, column,
                     f"the window closed to {100 * self.closure:.0f} % of the first, confirmed by {self.confirm} checks",
@@ -104,10 +105,10 @@ class Endurance(Stoppable):
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Windows at the checks, and the number of cycles at which it closed."""
-        return endurance_window.result(series, self.closure, self.confirm)
+        return endurance_window.result(series, self.closure, self.confirm * self.look)
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Both ends of the cycle, and the window, against cycles."""
         from protocols.analysis.endurance_figures import figures
 
-        return figures(series, self.closure, self.confirm)
+        return figures(series, self.closure, self.confirm * self.look)

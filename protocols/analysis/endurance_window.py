@@ -16,7 +16,7 @@ from protocols.protocol import Series, known_counts
 
 _BOUNDS = ([0.0, 0.0, math.log(0.3)], [10.0, 50.0, math.log(50.0)])  # W0 over the largest, ln n_half, ln k
 CYCLING, HIGH, LOW = "cycling", "high", "low"
-_FIRST = 3  # checks that make the window that later ones are compared with
+_FIRST = 3  # cycles that make the window that later ones are compared with
 
 
 @dataclass(frozen=True)
@@ -136,7 +136,8 @@ def closed_at(found: list[Window], share: float, confirm: int) -> Closure | None
     k, odds = math.exp(theta[2]), math.log(1 / share - 1)
     by = np.array([0.0, 1.0, -odds / k])
     log_pulses = float(theta[1]) + odds / k
-    interval = float(np.interp(log_pulses, n[1:], np.diff(n)))
+    after = min(max(int(np.searchsorted(n, log_pulses)), 1), n.size - 1)
+    interval = float(n[after] - n[after - 1])
     std = math.hypot(math.sqrt(max(float(by @ covariance @ by), 0.0)), interval / 4 if k * interval > 2 else 0.0)
     pulses = math.exp(log_pulses)
     return Closure(pulses, pulses * found[-1].cycle / found[-1].pulses, std)
