@@ -54,7 +54,7 @@ class SymmetryPoint(Protocol):
     method: Literal["random", "alternating", "steered"] = Field(
         default="random",
         description="random: balanced random pulses from below and from above; alternating: up and down in turn "
-        "instead; steered: ramps, then the pulses that tell most (about a third of the pulses)",
+        "instead; steered: ramps, then the pulses that tell most (about half as many)",
     )
     budget: int = Field(default=4000, ge=100, description="pulses that a crosspoint may see at most")
     block: int = Field(default=100, ge=20, multiple_of=2, description="pulses of a random block, half of them up; even")
