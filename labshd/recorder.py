@@ -11,8 +11,6 @@ from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
-from typing import Protocol as Interface
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -21,9 +19,10 @@ from instruments.crosspoints import Crosspoints
 from instruments.errors import LabshdError, RunError
 from instruments.roles import every
 from instruments.units import text
+from labshd.belonging import RecordedStation, station_of
 from labshd.continuing import beyond, taken_before
 from labshd.progress import NoProgress, Progress
-from labshd.provenance import StationRecord, What, Where, source_of
+from labshd.provenance import What, Where, source_of
 from labshd.run_writer import RunWriter
 from labshd.runs import Run, open_run, runs_folder
 from labshd.signals import Interrupts, Terminated, interrupts
@@ -32,18 +31,6 @@ from protocols.protocol import Points, Protocol, known_counts
 _log = logging.getLogger(__name__)
 
 NOTE_EVERY = 0.1  # [s] between notes of the progress: to write one takes longer than to write a row
-
-
-class RecordedStation(Interface):
-    """What a recorder asks of a station: what to keep of it, and its instrument traffic."""
-
-    def record(self) -> StationRecord:
-        """File, text, resolved settings, identities, limits."""
-        ...
-
-    def keep_wire(self, path: Path | None) -> None:
-        """From now on write every message to and from the instruments, if there are any, to `path`; None ends that."""
-        ...
 
 
 class Recording:
@@ -292,19 +279,6 @@ def _drive(steps: Iterator[Points], made: Recording) -> str:
         except StopIteration as stop:
             return str(stop.value or "all steps done")
         made.points(points)
-
-
-_stations: WeakKeyDictionary[Crosspoints, RecordedStation] = WeakKeyDictionary()
-
-
-def belongs(crosspoints: Crosspoints, station: RecordedStation) -> None:
-    """Let `record` know of which open station crosspoints are."""
-    _stations[crosspoints] = station
-
-
-def station_of(crosspoints: Crosspoints) -> RecordedStation | None:
-    """The open station that crosspoints come from, None where that is not known."""
-    return _stations.get(crosspoints)
 
 
 def analysed(run: Run, protocol: Protocol) -> Run:

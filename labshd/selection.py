@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InputError
-from labshd.recorder import belongs
+from labshd.belonging import belongs
 from labshd.toml_file import nearest
 
 if TYPE_CHECKING:

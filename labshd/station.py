@@ -20,9 +20,9 @@ from instruments.crosspoints import Crosspoints, Origin
 from instruments.errors import InputError
 from instruments.roles import InstrumentRole, PulseSource, SourceMeasureUnit, SwitchMatrix
 from labshd import opening
+from labshd.belonging import belongs
 from labshd.opening import InstrumentReport, Link, Opened
 from labshd.provenance import StationRecord
-from labshd.recorder import belongs
 from labshd.station_file import read_station_file
 from labshd.station_schema import BenchFile, SimulatedFile, StationFile
 from labshd.toml_file import TomlFile, nearest

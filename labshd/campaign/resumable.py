@@ -86,7 +86,7 @@ class ResumableCrosspoints(Crosspoints):
         self.inner = inner
         self.shape, self.pulses, self.name, self.unit = inner.shape, inner.pulses, inner.name, inner.unit
         # Rows without a time were not read: a protocol puts them in to count pulses between readings.
-        was_read = np.isfinite(before.readings.time).any(axis=(1, 2))
+        was_read = np.asarray(np.isfinite(before.readings.time).any(axis=(1, 2)))
         self._tape = _Tape(journal, before.where(was_read), late)
 
     @property

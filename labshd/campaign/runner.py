@@ -18,8 +18,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from instruments.bench import BenchCrosspoints
+from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, InstrumentError, LabshdError, RunError
 from labshd import provenance
+from labshd.belonging import belongs
 from labshd.campaign import store
 from labshd.campaign.ledger import Ledger, Outcome
 from labshd.campaign.resumable import Journal, ResumableCrosspoints
@@ -29,13 +31,14 @@ from labshd.campaign.units import Unit, units_of
 from labshd.continuing import taken_before
 from labshd.locks import FileLock
 from labshd.progress import NoProgress, Progress
-from labshd.recorder import analysed, belongs, how_it_ended, record, run_of
+from labshd.recorder import analysed, how_it_ended, record, run_of
 from labshd.run_writer import LOCK_NAME
 from labshd.runs import Run, runs_folder
 from labshd.selection import block_of
 from labshd.signals import interrupts
 from labshd.station import Station, open_station
 from labshd.station_schema import BenchFile
+from protocols.protocol import Series
 
 log = logging.getLogger(__name__)
 Opener: TypeAlias = Callable[[], Station]
@@ -244,13 +247,13 @@ class _Runner:
             continued=cut_off,
         )
 
-    def _resumable(self, unit: Unit, block: Any, cut_off: Run | None) -> ResumableCrosspoints:
+    def _resumable(self, unit: Unit, block: Crosspoints, cut_off: Run | None) -> ResumableCrosspoints:
         folder = self.campaign.folder / "pulses"
         folder.mkdir(exist_ok=True)
         path = folder / f"{unit.number}.txt"
         if cut_off is None:
             path.unlink(missing_ok=True)  # noted for a run that never came to be
-            before, late = _nothing(block), 0.0
+            before, late = Series.of([], block.shape, block.unit), 0.0
         else:
             before = taken_before(cut_off)
             late = _late(cut_off, before.readings.time)
@@ -282,12 +285,6 @@ class _Runner:
 
 def _of_the_disk(error: LabshdError) -> bool:
     return not isinstance(error, InstrumentError) and isinstance(error.__cause__, OSError)
-
-
-def _nothing(block: Any) -> Any:
-    from protocols.protocol import Series
-
-    return Series.of([], block.shape, block.unit)
 
 
 def _late(run: Run, times: Any) -> float:
