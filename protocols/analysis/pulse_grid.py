@@ -107,7 +107,8 @@ def law(all_cells: list[Cell], *, up: bool, largest: float) -> Law | None:
     J: FloatArray = fitted[:, None] * X / sigma[:, None]
     spare = len(y) - X.shape[1]
     chi = float(np.sum(((fitted - y) / sigma) ** 2)) / spare if spare > 0 else 1.0
-    errors = np.sqrt(np.diag(np.linalg.pinv(J.T @ J)) * max(chi, 1.0))
+    variance = np.asarray(np.diag(np.linalg.pinv(J.T @ J)) * max(chi, 1.0), dtype=np.float64)
+    errors = np.sqrt(np.maximum(variance, _jackknife(X, y, sigma, theta)))
     slope = (theta[1], errors[1]) if by_v else None
     power = (theta[-1], errors[-1]) if by_w else None
     resolved = slope is not None and slope[0] > 2 * slope[1]
@@ -134,6 +135,17 @@ def _least_squares(X: FloatArray, y: FloatArray, sigma: FloatArray, start: Float
         return (_steps(X, theta) - y) / sigma
 
     return np.asarray(least_squares(residual, start, method="lm").x)
+
+
+def _jackknife(X: FloatArray, y: FloatArray, sigma: FloatArray, theta: FloatArray) -> FloatArray:
+    """Variances of the parameters by leaving out one cell after the other; 0 where too few are left."""
+    n = len(y)
+    if n < X.shape[1] + 3:
+        return np.zeros_like(theta)
+    kept = [np.delete(np.arange(n), k) for k in range(n)]
+    each: FloatArray = np.array([_least_squares(X[some], y[some], sigma[some], theta) for some in kept])
+    apart: FloatArray = each - each.mean(axis=0)
+    return np.asarray((n - 1) / n * np.sum(apart**2, axis=0), dtype=np.float64)
 
 
 def _variance(step: FloatArray, scatter: FloatArray) -> FloatArray:
