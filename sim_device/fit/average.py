@@ -46,10 +46,14 @@ def averaged(estimate: Estimate) -> Estimate:
     step = float(np.clip(spread, 0.02, 0.8))
     limits = limits_of(estimate)
     nodes = [node_at(estimate, estimate.theta, 0.0, limits)]
+    if not np.isfinite(nodes[0].log_weight):
+        return estimate
     for sign in (+1, -1):
         last = nodes[0]
         for _ in range(FARTHEST):
             last = node_at(estimate, last.theta, sign * step, limits)
+            if not np.isfinite(last.log_weight):
+                break
             nodes.append(last)
             if last.log_weight < max(node.log_weight for node in nodes) - NEGLIGIBLE:
                 break
@@ -74,11 +78,14 @@ def node_at(estimate: Estimate, theta: FloatArray, move: float, limits: Limits |
         TINY, score, information,
     )  # fmt: skip
     others = np.flatnonzero(free & ~estimate.held)
-    block = information[np.ix_(others, others)]
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(block), 1e-300))
-    _, log_det = np.linalg.slogdet(block * np.outer(scale, scale))
-    log_det -= 2.0 * np.sum(np.log(scale))
-    return Node(moved, information, value, float(value - 0.5 * log_det))
+    return Node(moved, information, value, value - 0.5 * _log_det(information[np.ix_(others, others)]))
+
+
+def _log_det(matrix: FloatArray) -> float:
+    """Logarithm of the determinant; directions of which nothing is known count as known very little."""
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-20))
+    values = np.linalg.eigvalsh(matrix * np.outer(scale, scale))
+    return float(np.sum(np.log(np.maximum(values, 1e-14))) - 2.0 * np.sum(np.log(scale)))
 
 
 def _mixed(estimate: Estimate, nodes: list[Node]) -> Estimate:

@@ -107,10 +107,14 @@ def variance(estimate: Estimate, result: Filtered) -> float:
     size, x, pulses = np.abs(result.standardised), result.predicted, estimate.trace.pulses
     good = np.isfinite(size)
     up, down = good & (pulses > 0), good & (pulses < 0)
-    found = [float(stats.spearmanr(size[way], x[way]).pvalue) for way in (up, down) if np.sum(way) > 9]
+    found = [float(stats.spearmanr(size[way], x[way]).pvalue) for way in (up, down) if _varied(size[way], x[way])]
     if min(np.sum(up), np.sum(down)) > 9:
         found.append(float(stats.mannwhitneyu(size[up], size[down]).pvalue))
     return min(1.0, len(found) * min(found)) if found else 1.0
+
+
+def _varied(size: FloatArray, x: FloatArray) -> bool:
+    return bool(len(x) > 9 and np.ptp(x) > 0 and np.ptp(size) > 0)
 
 
 def slopes(estimate: Estimate) -> float:

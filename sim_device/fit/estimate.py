@@ -105,7 +105,7 @@ def likelihood(
 
 def scaled_inverse(matrix: FloatArray) -> FloatArray:
     """Inverse of a positive matrix after scaling to a unit diagonal; directions without information get a huge one."""
-    scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-20))
     values, vectors = np.linalg.eigh(matrix * np.outer(scale, scale))
     inverse = (vectors / np.maximum(values, 1e-14)) @ vectors.T
     return inverse * np.outer(scale, scale)

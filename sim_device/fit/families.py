@@ -18,6 +18,7 @@ from sim_device.fit.trace import Trace
 from sim_device.models import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
 from sim_device.table import TableStep
 
+STEEPEST = 20.0  # θ2: a step that falls by e^40 over the range
 NODES = 33  # of a table made from curved steps
 
 
@@ -84,6 +85,10 @@ class ExponentialFamily(Family):
         """With x = 2ω − 1: ``f = (θ0 − θ1/θ2) + (θ1/θ2) e^{−θ2} e^{2θ2 ω}``; down likewise from the other end."""
         u, d, t = _floats(estimate.theta[:3]), _floats(-estimate.theta[3:6]), estimate.trace
         cu, cd = (c if abs(c) > 1e-6 else 1e-6 for c in (u[2], -d[2]))
+        if max(abs(cu), abs(cd)) > STEEPEST:
+            raise InputError(
+                "the steps fall to nothing within a small part of the range: no exponential describes them"
+            )
         return ExponentialStep(
             *_range(t),
             up=t.scale * (u[0] - u[1] / cu),

@@ -24,7 +24,7 @@ def local_scatter(estimate: Estimate, x: FloatArray, way: int) -> FloatArray:
     single = ~trace.starts[1:] & (trace.count[1:] > 0) & (trace.count[:-1] > 0) & (trace.pulses[1:] == way)
     g = out[4, :-1][single]
     cycle, read, write = (float(np.exp(estimate.theta[2 * s.size + i])) for i in range(3))
-    ends = (read / trace.count[1:] + read / trace.count[:-1] + 2 * write)[single]
+    ends = read / trace.count[1:][single] + read / trace.count[:-1][single] + 2 * write
     mean_step = np.array([estimate.at(float(at), way)[0] for at in x])
     change: FloatArray = np.diff(trace.mean)
     residual = change[single] - np.interp(g, x, mean_step)
