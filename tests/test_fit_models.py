@@ -255,3 +255,26 @@ def test_a_spread_has_the_errors_of_estimates_taken_out() -> None:
 def test_bad_input_is_told(call: Callable[[], object], told: str) -> None:
     with pytest.raises(InputError, match=told):
         call()
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_trace_gives_finite_numbers_or_a_reason(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    n = int(rng.choice([8, 12, 40, 150]))
+    pulses = [rng.choice([-1, 0, 1], n), np.repeat([1, -1], n // 2), rng.integers(-5, 6, n)][seed % 3]
+    g = np.abs(np.cumsum(0.02 * np.sign(pulses) * rng.random(n)))
+    disturbed = [
+        g,
+        np.round(g, 1),  # coarse
+        g + rng.random(n),  # noise above everything
+        np.where(rng.random(n) < 0.5, np.nan, g),
+        0.5 + 1e-12 * rng.random(n),  # as good as constant
+        np.where(np.arange(n) == n // 2, 30.0, g),  # one outlier
+        np.where(np.arange(n) > n // 2, 0.9, 0.1),  # two levels
+    ][seed % 7]
+    segments = None if seed % 2 else np.arange(n) // max(4, n // 3)
+    try:
+        fit = fit_trace(pulses, disturbed * 10.0 ** float(rng.integers(-9, -2)), segments=segments)
+        json.dumps([fit.json(), fit.device().json()], allow_nan=False)
+    except InputError as error:
+        assert len(str(error)) > 20

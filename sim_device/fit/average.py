@@ -78,6 +78,8 @@ def node_at(estimate: Estimate, theta: FloatArray, move: float, limits: Limits |
         TINY, score, information,
     )  # fmt: skip
     others = np.flatnonzero(free & ~estimate.held)
+    if not (np.isfinite(value) and np.all(np.isfinite(information))):
+        return Node(moved, information, -np.inf, -np.inf)
     return Node(moved, information, value, value - 0.5 * _log_det(information[np.ix_(others, others)]))
 
 

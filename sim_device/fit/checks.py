@@ -84,7 +84,7 @@ def whiteness(estimate: Estimate, result: Filtered) -> float:
     good = np.isfinite(z)
     n = int(np.sum(good))
     lags = int(min(20, n // 8))
-    if lags < 3:
+    if lags < 3 or not np.any(z[good]):
         return 1.0
     z = np.where(good, z, 0.0)
     power = float(np.sum(z**2))

@@ -41,6 +41,27 @@ class Candidate:
 
 def fit_family(family: Family, straight: Estimate) -> Fit:
     """Fit one kind of steps to the trace of `straight`. `InputError` where the estimate is none of this kind."""
+    try:
+        with np.errstate(all="ignore"):
+            fit = _fit(family, straight)
+    except (ArithmeticError, ValueError, np.linalg.LinAlgError):
+        fit = None
+    if fit is None or not _is_finite(fit):
+        raise InputError(f"{family.name}: no steps of this kind come near to this trace")
+    return fit
+
+
+def _is_finite(fit: Fit) -> bool:
+    numbers = [
+        *fit.parameters.values(),
+        *fit.std.values(),
+        *(n for p in fit.symmetry_points for n in (p.std, p.step_std)),
+    ]
+    known = [number for number in numbers if number is not None]
+    return bool(np.all(np.isfinite(known)) and np.all(np.isfinite(fit.covariance)) and np.isfinite(fit.log_likelihood))
+
+
+def _fit(family: Family, straight: Estimate) -> Fit:
     if not (straight.trace.has(+1) and straight.trace.has(-1)):
         raise InputError(f"{family.name}: it takes pulses in both directions")
     estimate = averaged(family.fit(straight))
@@ -74,7 +95,9 @@ def fit_family(family: Family, straight: Estimate) -> Fit:
 def candidate(family: Family, straight: Estimate) -> Candidate:
     """Fit one kind of steps and say how well it predicts."""
     fit = fit_family(family, straight)
-    return Candidate(fit, fit.estimate.numbers, bic(fit.estimate), predictive_score(family, straight))
+    with np.errstate(all="ignore"):
+        score = predictive_score(family, straight)
+    return Candidate(fit, fit.estimate.numbers, bic(fit.estimate), score)
 
 
 def predictive_score(family: Family, straight: Estimate) -> float:
@@ -91,7 +114,7 @@ def predictive_score(family: Family, straight: Estimate) -> float:
         without = replace(trace, count=np.where(left_out, 0.0, trace.count))
         fitted = family.fit(replace(straight, trace=without))
         result = filtered(replace(fitted, trace=trace))
-        v, f = result.innovation[left_out], result.innovation_variance[left_out]
+        v, f = result.innovation[left_out], np.maximum(result.innovation_variance[left_out], 1e-300)
         total -= 0.5 * float(np.sum(np.log(2 * np.pi * f) + v**2 / f))
         counted += int(np.sum(left_out))
     return total / max(counted, 1)

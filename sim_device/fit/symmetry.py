@@ -58,7 +58,7 @@ def symmetry_points(estimate: Estimate, covariance: FloatArray) -> tuple[Estimat
     """
     if not (estimate.trace.has(+1) and estimate.trace.has(-1)):
         return ()
-    found = [_by_delta(estimate, covariance, x) for x in _crossings(estimate)]
+    found = [_by_delta(estimate, covariance, x) for x in _crossings(estimate) if _sum_at(estimate, x)[1]]
     clear = tuple(point for point in found if point.clear)
     if clear:
         return clear
