@@ -17,12 +17,23 @@ FAMILY = 0.03  # chance that a true model fails one check or more, split evenly 
 
 @dataclass(frozen=True)
 class Check:
-    """One check: `p` is the chance of so much or more under the model; `failed` against its share of `FAMILY`."""
+    """One check: `p` is the chance of so much or more under the model; `failed` against its share of `FAMILY`.
+
+    A check that is no test but a definition (`is_test` False) has p of 0 or 1.
+    """
 
     name: str
     p: float
     failed: bool
     told: str
+    is_test: bool = True
+
+    @property
+    def sentence(self) -> str:
+        """What failed, with its p-value where it is a test."""
+        if not self.is_test:
+            return self.told
+        return f"{self.told} (p < 1e-99)" if self.p < 1e-99 else f"{self.told} (p = {self.p:.1g})"
 
 
 @dataclass(frozen=True)

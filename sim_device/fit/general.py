@@ -171,10 +171,10 @@ def _scalars(model: DeviceModel, unit: str) -> dict[str, float]:
 
 def _why(name: str, estimate: Estimate, checks: tuple[Check, ...], accepted: bool) -> str:
     if accepted:
-        passed = ", ".join(f"{check.name} (p = {check.p:.2g})" for check in checks if check.p < 1)
+        passed = ", ".join(f"{check.name} (p = {check.p:.2g})" for check in checks if check.is_test)
         return f"{name} holds for {int(np.sum(estimate.trace.count))} readings: {passed}"
     failed = [check for check in checks if check.failed]
-    told = [f"{check.told} (p = {max(check.p, 1e-99):.1g})" if check.p else check.told for check in failed]
+    told = [check.sentence for check in failed]
     if not estimate.converged:
         told.append("the likelihood has no clear maximum")
     return f"{name} does not hold: " + "; ".join(told)

@@ -220,13 +220,13 @@ def _why(
     others: tuple[EstimatedSymmetryPoint, ...],
 ) -> str:
     if accepted:
-        passed = ", ".join(f"{check.name} (p = {check.p:.2g})" for check in checks if check.p < 1)
+        passed = ", ".join(f"{check.name} (p = {check.p:.2g})" for check in checks if check.is_test)
         return f"{name} holds for {int(np.sum(straight.trace.count))} readings: {passed}"
     failed = sorted(
         (check for check in checks if check.failed),
         key=lambda check: check.name not in ("no abrupt step", "steps fall"),
     )
-    told = [f"{check.told} (p = {max(check.p, 1e-99):.1g})" if check.p else check.told for check in failed]
+    told = [check.sentence for check in failed]
     if not straight.converged:
         told.append("the likelihood has no clear maximum")
     unit = straight.trace.unit
