@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import logging
 import socket
+import sys
 from collections.abc import Callable
 from contextlib import suppress
 from json.encoder import encode_basestring_ascii as quoted
@@ -115,6 +116,11 @@ class Wire(VISAAdapter):
 
     def __str__(self) -> str:
         return f"{self.instrument} at {self._resource}"
+
+    def __del__(self) -> None:
+        """Close what was left open; while Python itself ends, PyVISA does."""
+        if not sys.is_finalizing():
+            self.close()
 
     def close(self) -> None:
         """Close the session; harmless when it never opened."""
