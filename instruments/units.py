@@ -39,7 +39,7 @@ def quantity(text: object, unit: str) -> float:
             return _finite(quantity(number + " s", "s") * _LONG_TIMES[suffix.strip()], text)
     if "," in stripped:
         # A decimal comma would be dropped as a thousands separator: 1,5 V must not become 15 V.
-        raise ValueError(f"{text!r} has a comma; write the decimal point, such as \"1.5 {unit}\"")
+        raise ValueError(f'{text!r} has a comma; write the decimal point, such as "1.5 {unit}"')
     try:
         parsed = Quantity(stripped)
     except InvalidNumber:
