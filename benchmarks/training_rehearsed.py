@@ -150,8 +150,8 @@ def main() -> None:
         with open_station(file, rehearse=True) as station:
             show("calibrating A1, C1")
             bench = Bench(Path(folder) / "runs")
-            a = calibrate(station, "A1", ramp=200, with_symmetry_point=True, bench=bench)
-            c = calibrate(station, "C1", ramp=200, with_symmetry_point=False, bench=bench)
+            a = calibrate(station, "A1", "shd", ramp=200, with_symmetry_point=True, bench=bench)
+            c = calibrate(station, "C1", "shd", ramp=200, with_symmetry_point=False, bench=bench)
             one_parameter(station, a, c)
             regression(station, a)
 

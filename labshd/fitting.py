@@ -69,7 +69,7 @@ def fit_run(
     Parameters
     ----------
     model
-        "soft-bounds" or "linear-step".
+        One of the kinds of `sim_device.fit.fitting`, or "best".
     array
         Of a training: "auxiliary" or "core"; "" for a measurement.
     crosspoint

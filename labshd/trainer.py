@@ -97,8 +97,11 @@ def train_on_device(
     """Train on simulated crosspoints of a fitted device (its file) or of a preset: the same loop as on a bench."""
     bench, settings = bench or Bench(), settings or Settings()
     source = fitted_or_preset(device, folder)
-    fitted = isinstance(source, FittedDevice)
-    calibration = Calibration.from_fitted(source) if fitted else Calibration.from_model(source.model)
+    if isinstance(source, FittedDevice):
+        _refuse_unfit(source.verdict.unfit_for_auxiliary, device, algorithm)
+        calibration = Calibration.from_fitted(source)
+    else:
+        calibration = Calibration.from_model(source.model)
     progress = bench.progress(f"{algorithm} on {Path(device).name}")
     if not isinstance(task, OneParameter):
         training = network(task, algorithm, _arrays_of(source, calibration, settings), calibration, settings=settings)
@@ -110,6 +113,14 @@ def train_on_device(
     auxiliary = None if algorithm == "sgd" else a
     training = one_weight(task, algorithm, c, calibration, auxiliary=auxiliary, settings=settings)
     return record_training(training, calibration, runs=bench.runs, progress=progress, resumed=bench.resume)
+
+
+def _refuse_unfit(why: str, device: str, algorithm: str) -> None:
+    """An auxiliary array lives on its devices being driven back to their symmetry points; plain SGD has none."""
+    if why and algorithm != "sgd":
+        raise InputError(
+            f"{device} cannot stand in the auxiliary array of {algorithm}: {why}; use another device, or sgd"
+        )
 
 
 def _arrays_of(source: FittedDevice | Preset, calibration: Calibration, settings: Settings) -> Maker:
@@ -128,13 +139,15 @@ def calibrate_pair(station: Station, algorithm: str, *, ramp: int, bench: Bench)
     """Calibrations of A and C. Only the crosspoint that gives the reference needs its symmetry point measured."""
     auxiliary, core = station.auxiliary_and_core()
     if algorithm == "sgd":
-        c = calibrate(station, core, ramp=ramp, with_symmetry_point=True, bench=bench)
+        c = calibrate(station, core, algorithm, ramp=ramp, with_symmetry_point=True, bench=bench)
         return c, c
-    a = calibrate(station, auxiliary, ramp=ramp, with_symmetry_point=True, bench=bench)
-    return a, calibrate(station, core, ramp=ramp, with_symmetry_point=False, bench=bench)
+    a = calibrate(station, auxiliary, algorithm, ramp=ramp, with_symmetry_point=True, bench=bench)
+    return a, calibrate(station, core, algorithm, ramp=ramp, with_symmetry_point=False, bench=bench)
 
 
-def calibrate(station: Station, name: str, *, ramp: int, with_symmetry_point: bool, bench: Bench) -> Calibration:
+def calibrate(
+    station: Station, name: str, algorithm: str, *, ramp: int, with_symmetry_point: bool, bench: Bench
+) -> Calibration:
     """Steps and window of one crosspoint from a recorded ramp up and down; its zero from `symmetry-point`."""
     response = record(
         UpdateResponse(pulses=ramp, cycles=1),
@@ -143,9 +156,11 @@ def calibrate(station: Station, name: str, *, ramp: int, with_symmetry_point: bo
         station=station,
         progress=bench.progress(f"steps of {name}"),
     )
-    found = Calibration.from_fitted(fit_run(response).device)
+    fitted = fit_run(response)
     if not with_symmetry_point:
-        return found
+        return Calibration.from_fitted(fitted.device)
+    _refuse_unfit(fitted.fit.abrupt, name, algorithm)
+    found = Calibration.from_fitted(fitted.device)
     run = record(
         SymmetryPoint(),
         station[name],

@@ -59,11 +59,15 @@ class FittedSymmetryPoint(_Part):
 
 
 class Verdict(_Part):
-    """Whether the model holds for the data, and in one sentence why or why not."""
+    """Whether the model holds for the data, and in one sentence why or why not.
+
+    `unfit_for_auxiliary` says why the device cannot stand in SHD's auxiliary array; "" where it can.
+    """
 
     accepted: bool
     why: str
     not_identified: tuple[str, ...] = ()
+    unfit_for_auxiliary: str = ""
 
 
 class Measured(_Part):

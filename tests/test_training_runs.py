@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 
 from instruments.errors import InputError
+from labshd.fitting import fit_run
+from labshd.importer import import_files
 from labshd.trainer import CHECKPOINT, Bench, train_on_device
 from labshd.training import LinearRegression, OneParameter, Settings
 
@@ -48,3 +50,18 @@ def test_arrays_are_trained_and_recorded_as_well(tmp_path: Path) -> None:
 def test_a_run_that_is_no_training_cannot_be_resumed(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such checkpoint"):
         trained(tmp_path, resume=tmp_path)
+
+
+@pytest.mark.parametrize("algorithm", ["shd", "ttv2"])
+def test_an_abrupt_device_is_refused_for_the_auxiliary_array(tmp_path: Path, algorithm: str) -> None:
+    rng, g = np.random.default_rng(0), 15e-6
+    rows = ["pulses,conductance_S", f"0,{g}"]
+    for sign in [1] * 100 + [-1] * 100:
+        g += (0.01 * (60e-6 - g) if sign > 0 else -0.95 * (g - 10e-6)) * (1 + 0.2 * rng.standard_normal())
+        rows.append(f"{sign},{g + 1e-7 * rng.standard_normal()!r}")
+    (tmp_path / "abrupt.csv").write_text("\n".join(rows), encoding="utf-8")
+    fitted = fit_run(import_files([tmp_path / "abrupt.csv"], runs=tmp_path / "runs"))
+    assert "abrupt" in fitted.fit.abrupt
+    device = fitted.save(tmp_path / "fitted.json")
+    with pytest.raises(InputError, match=r"auxiliary array of .*abrupt"):
+        train_on_device(str(device), OneParameter(), algorithm, bench=Bench(tmp_path / "runs"))

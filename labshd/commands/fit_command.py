@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Fit a device model to a run.")
 @click.argument("run", default="last")
-@click.option("--model", default="soft-bounds", show_default=True, help="soft-bounds, or linear-step.")
+@click.option(
+    "--model",
+    default="soft-bounds",
+    show_default=True,
+    help="soft-bounds, linear-step, exponential-step, power-step, constant-step, table, or best.",
+)
 @click.option("--array", default="", help='Of a training: "auxiliary" or "core".')
 @click.option("--row", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
 @click.option("--column", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")

@@ -110,15 +110,20 @@ class Fit:
         return (stable or list(self.symmetry_points) or [None])[0]
 
     @property
+    def abrupt(self) -> str:
+        """In a sentence, that a single pulse crosses half of the window; "" where none does."""
+        rough = [check.told for check in self.checks if check.name == "no abrupt step" and check.failed]
+        return rough[0] if rough else ""
+
+    @property
     def unfit_for_auxiliary(self) -> str:
         """Why the device cannot stand in SHD's auxiliary array; "" where it can.
 
         The auxiliary array lives on pulsing driving each device back to its symmetry point: it must be there, stable,
         known, and approached in small steps. Soft bounds need not hold.
         """
-        rough = [check.told for check in self.checks if check.name == "no abrupt step" and check.failed]
-        if rough:
-            return rough[0]
+        if self.abrupt:
+            return self.abrupt
         point = self.symmetry_point
         if point is None:
             return "it has no symmetry point in the measured range"
@@ -188,7 +193,12 @@ class Fit:
             noise=self.noise,
             symmetry_point=_fitted_point(point) if point else None,
             measured=self._measured(),
-            verdict=Verdict(accepted=self.accepted, why=self.why, not_identified=self.not_identified),
+            verdict=Verdict(
+                accepted=self.accepted,
+                why=self.why,
+                not_identified=self.not_identified,
+                unfit_for_auxiliary=self.unfit_for_auxiliary,
+            ),
             provenance=provenance or Provenance(),
         )
 
