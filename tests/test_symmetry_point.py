@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -10,10 +11,12 @@ import pytest
 from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
 from instruments.errors import InputError
+from labshd.recorder import record
 from protocols.analysis.symmetry import estimate
 from protocols.symmetry_point import SymmetryPoint
 from sim_device.crosspoints import SimCrosspoints, SimNoise
 from sim_device.models import SoftBounds
+from sim_device.population import Spread
 
 RANGE = 90e-6
 QUICK = SymmetryPoint(budget=1500)
@@ -198,3 +201,16 @@ def test_in_normalised_units_no_key_pretends_siemens() -> None:
     result = protocol.results(recorded(protocol, crosspoints)[0])
     assert "symmetry_point_normalised" in result
     assert not [key for key in json.dumps(result).split('"') if key.endswith("_S")]
+
+
+def test_no_stuck_crosspoint_of_a_block_is_given_a_symmetry_point(tmp_path: Path) -> None:
+    # A crosspoint that does not move shows white noise, in which random steps of some significance are found by chance.
+    block = SimCrosspoints(
+        SoftBounds(10e-6, 50e-6, 0.01, 0.015), (4, 6), noise=SimNoise(0.3, 2e-8), spread=Spread(stuck=0.5), seed=3
+    )
+    found = record(SymmetryPoint(budget=600), block, runs=tmp_path).result["crosspoints"]
+    assert 6 <= block.stuck.sum() <= 18
+    for numbers in found:
+        stuck = bool(block.stuck[numbers["row"], numbers["column"]])
+        assert (numbers["symmetry_point_S"] is None) == stuck, numbers["verdict"]
+        assert ("stuck" in numbers["verdict"]) == stuck

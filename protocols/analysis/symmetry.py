@@ -26,6 +26,7 @@ RANDOM, ALTERNATING, STEERED = "random", "alternating", "steered"
 FROM_BELOW, FROM_ABOVE = ", from below", ", from above"
 DRIVE_DOWN, DRIVE_UP = "drive down", "drive up"
 _START = 5  # readings averaged where an approach begins
+_TELLING = 100  # pulses from which on a crosspoint that has not moved is stuck
 
 
 @dataclass(frozen=True)
@@ -218,7 +219,10 @@ def _abrupt(y: FloatArray, counts: IntArray, noise: float) -> str:
 
 
 def _stuck(y: FloatArray, counts: IntArray, phases: NDArray[np.str_], noise: float) -> str:
-    """A crosspoint that drives in both directions did not move by 4 standard errors of the ends' means."""
+    """A crosspoint whose readings are white, or that drives in both directions did not move by 4 standard errors."""
+    total = int(np.sum(np.abs(counts)))
+    if total >= _TELLING and _is_white(y):
+        return f"stuck: {total} pulses up and down moved the conductance by no more than its scatter"
     best, pulsed = 0.0, {DRIVE_DOWN: 0, DRIVE_UP: 0}
     for phase, first, last in stretches(phases):
         part = y[first:last]
@@ -230,10 +234,22 @@ def _stuck(y: FloatArray, counts: IntArray, phases: NDArray[np.str_], noise: flo
         scatter = max(math.hypot(*(float(np.nanstd(end)) for end in ends)), noise if math.isfinite(noise) else 0.0)
         move = abs(float(np.nanmean(ends[1]) - np.nanmean(ends[0])))
         best = max(best, move / scatter * math.sqrt(quarter) if scatter > 0 else math.inf if move > 0 else 0.0)
-    if best < 4 and min(pulsed.values()) >= 100:
+    if best < 4 and min(pulsed.values()) >= _TELLING:
         total = sum(pulsed.values())
         return f"stuck: {total} pulses down and up moved the conductance by no more than its scatter"
     return ""
+
+
+def _is_white(y: FloatArray) -> bool:
+    """Whether readings scatter about one value: ``Σ(y − ȳ)²`` is half of ``Σ(Δy)²`` within 4 standard errors, 2/√n.
+
+    (von Neumann's ratio, Ann. Math. Stat. 12, 367 (1941).) A device that pulses move walks, and the first is larger.
+    """
+    there = y[np.isfinite(y)]
+    if there.size < _TELLING:
+        return False
+    walk, scatter = float(np.sum((there - there.mean()) ** 2)), float(np.sum(np.diff(there) ** 2)) / 2
+    return walk <= scatter * (1 + 4 / math.sqrt(there.size))
 
 
 def _unresolved(crossing: Crossing) -> str:
