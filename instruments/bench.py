@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -31,7 +31,9 @@ from instruments.crosspoints import (
 )
 from instruments.errors import InputError
 from instruments.limits import Limits
+from instruments.pulse_count import PulseCount
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix, every
+from instruments.sweeping import Levels, sweep
 from instruments.wiring import Relay, Wiring
 
 log = logging.getLogger(__name__)
@@ -79,9 +81,14 @@ class Bench:
         self.settle = settle
         self.clock = clock
         self.origin = origin
-        self.pulses_applied: dict[str, int] = {}
+        self.count = PulseCount()
         self._last_pulse: dict[str, float] = {}
         self._forget()
+
+    @property
+    def pulses_applied(self) -> dict[str, int]:
+        """Pulses by name of crosspoint that count against the budget."""
+        return self.count.applied
 
     def _forget(self) -> None:
         """After outputs went off by `safe`: nothing is known to be configured, driven or connected."""
@@ -105,7 +112,7 @@ class Bench:
         """Raise `LimitError` if so many more pulses would pass the budget of a crosspoint."""
         for name, more in zip(names.flat, more_each.flat, strict=True):
             if more:
-                self.limits.check_budget(self.pulses_applied.get(str(name), 0), int(more), str(name))
+                self.count.check(str(name), int(more), self.limits)
 
     def check_all(self, names: NDArray[np.str_], steps: IntArray, pulses: PulsePair) -> None:
         """`check` of all `steps`, shape (steps, rows, columns), together."""
@@ -125,9 +132,12 @@ class Bench:
             self._generator_on = True
             self.generator.output_on()
         # Counted before they are fired: a pulse whose delivery is unknown has been spent.
-        self.pulses_applied[name] = self.pulses_applied.get(name, 0) + count
-        self.generator.fire(count)
-        self._last_pulse[name] = self.clock.now()
+        self.count.firing(name, count)
+        try:
+            self.generator.fire(count)
+        finally:
+            self._last_pulse[name] = self.clock.now()
+        self.count.confirmed(name, count)
 
     # -- reading -------------------------------------------------------------------------------------------------
 
@@ -145,9 +155,27 @@ class Bench:
             self.smu.output_on()
         begun = self.clock.now()
         measured = self.smu.measure(repeats)
+        if self.count.doubtful and self.count.is_doubtful(name):
+            measured[0] = replace(measured[0], status=measured[0].status | Status.UNCERTAIN)
         # Measurements of one call follow each other evenly: each has the time at which it ended.
         each = (self.clock.now() - begun) / len(measured)
         return [(begun + (k + 1) * each, one) for k, one in enumerate(measured)]
+
+    # -- sweeping ------------------------------------------------------------------------------------------------
+
+    def begin_sweep(self, name: str) -> SourceMeasureUnit:
+        """Connect one crosspoint as for reading, outputs off; its bias is configured anew by the next reading."""
+        self._connect(self.wiring.read_relays(name))
+        if self._smu_on:
+            self.smu.off()
+            self._smu_on = False
+        self._bias_set = False
+        return self.smu
+
+    def count_stress(self, name: str, voltage: float) -> None:
+        """Count a level of a sweep above the read voltage as a pulse, before it is driven."""
+        if abs(voltage) > self.limits.read_voltage:
+            self.pulses_applied[name] = self.pulses_applied.get(name, 0) + 1
 
     # -- switching -----------------------------------------------------------------------------------------------
 
@@ -223,6 +251,10 @@ class BenchCrosspoints(Crosspoints):
                 if count:
                     self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(count))
             yield self.read()
+
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Iterator[Readings]:
+        """Crosspoint by crosspoint, as `instruments.sweeping`; all of it is checked before the first byte is sent."""
+        return sweep(self.bench, self.names, Levels.of(voltages, compliance, dwell, self.shape))
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the clock of the bench."""

@@ -4,6 +4,7 @@
     ├── InputError                  wrong input: a file, a flag, a setting             (exit code 2)
     │   └── LimitError              a pulse, bias or count beyond the station's limits
     └── RunError                    the input was right, the run failed                (exit code 1)
+        ├── BenchInUse              another process has the instruments
         └── InstrumentError         an instrument did not do as it was told
             ├── NotAnswering        no reply in time, or the connection is gone
             ├── WrongInstrument     another identity than the station file expects
@@ -37,6 +38,10 @@ class LimitError(InputError):
 
 class RunError(LabshdError):
     """The input was right, but the run failed."""
+
+
+class BenchInUse(RunError):  # noqa: N818 - reads as a statement where it is caught
+    """Another process has the instruments. Nothing was opened."""
 
 
 class InstrumentError(RunError):

@@ -18,7 +18,10 @@ class Limits(BaseModel):
     pulse_width: Seconds = Field(gt=0, description="longest pulse")
     read_voltage: Volts = Field(gt=0, description="largest magnitude of a read or bias voltage, either sign")
     current: Amperes = Field(gt=0, description="largest compliance current of the source-measure unit")
-    pulses_per_crosspoint: int = Field(gt=0, description="endurance budget: pulses a crosspoint may ever see in a run")
+    pulses_per_crosspoint: int = Field(gt=0, description="endurance budget: pulses that a crosspoint may ever see")
+    sweep_voltage: Volts | None = Field(
+        default=None, gt=0, description="largest magnitude held in a sweep (forming, I-V); not given: no sweeps at all"
+    )
 
     def check_pulse(self, pulse: Pulse) -> None:
         """Raise `LimitError` unless `pulse` is within the limits."""
@@ -46,10 +49,35 @@ class Limits(BaseModel):
                 "(limits.current); lower it, or raise the limit if the device allows it"
             )
 
-    def check_budget(self, spent: int, more: int, crosspoint: str) -> None:
-        """Raise `LimitError` if `more` pulses after the `spent` ones would pass the budget of a crosspoint."""
-        if spent + more > self.pulses_per_crosspoint:
+    def check_sweep(self, voltage: float, current: float) -> None:
+        """Raise `LimitError` unless a crosspoint may be held at `voltage` [V] with a compliance of `current` [A].
+
+        What may be read at may be held. Beyond that a station must say how far: there is no safe default.
+        """
+        if abs(voltage) <= self.read_voltage:
+            self.check_bias(voltage, current)
+            return
+        if self.sweep_voltage is None:
             raise LimitError(
-                f"{more} more pulses on {crosspoint} after {spent} pass its budget of {self.pulses_per_crosspoint} "
-                "(limits.pulses_per_crosspoint); ask for fewer pulses, or raise the budget if the device allows it"
+                f"this station allows no sweep to {text(voltage, 'V')}: it names no limits.sweep_voltage; "
+                "give one in the station file if the device may be held at such voltages"
+            )
+        if not abs(voltage) <= self.sweep_voltage:
+            raise LimitError(
+                f"a sweep to {text(voltage, 'V')} is beyond the limit of ±{text(self.sweep_voltage, 'V')} "
+                "(limits.sweep_voltage); lower it, or raise the limit if the device allows it"
+            )
+        self.check_bias(0.0, current)
+
+    def check_budget(self, spent: int, more: int, crosspoint: str, earlier: int = 0) -> None:
+        """Raise `LimitError` if `more` pulses after the `spent` ones would pass the budget of a crosspoint.
+
+        `earlier` of the spent ones are from earlier runs.
+        """
+        if spent + more > self.pulses_per_crosspoint:
+            of_these = f" ({earlier} of these in earlier runs)" if earlier else ""
+            raise LimitError(
+                f"{more} more pulses on {crosspoint} after {spent}{of_these} make {spent + more}, which passes its "
+                f"budget of {self.pulses_per_crosspoint} (limits.pulses_per_crosspoint); ask for fewer pulses, or "
+                "raise the budget if the device allows it"
             )

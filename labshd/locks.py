@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from io import FileIO
 from pathlib import Path
@@ -24,25 +26,55 @@ else:
         fcntl.flock(file, fcntl.LOCK_UN)
 
 
+_BY_ANOTHER = (errno.EAGAIN, errno.EWOULDBLOCK, errno.EACCES, errno.EDEADLK)  # what systems say of a held lock
+
+
+class Held(OSError):  # noqa: N818 - reads as a statement where it is caught
+    """Another process, or another object of this one, holds the lock."""
+
+
 class FileLock:
-    """Holds `path` locked from its making until `release`, which removes the file. `OSError` where it is held."""
+    """Holds `path` locked from its making until `release`, which removes the file.
+
+    Raises `Held` where it is held, another `OSError` where there can be no lock: no such folder, or a file system
+    without locks.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._file = FileIO(path, "a+")
-        try:
-            _lock(self._file)
-        except OSError:
+        while True:
+            self._file = FileIO(path, "a+")
+            try:
+                _lock(self._file)
+                if self._is_ours():
+                    return
+            except OSError as error:
+                self._file.close()
+                if error.errno in _BY_ANOTHER:
+                    raise Held(error.errno, error.strerror, str(path)) from error
+                raise
             self._file.close()
-            raise
+
+    def _is_ours(self) -> bool:
+        """Whether the file that is locked is still the one at `path`; who held it before may have removed it."""
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self._path.stat())
+        except FileNotFoundError:
+            return False
 
     def release(self) -> None:
         """Let go and remove the file. Idempotent."""
         if self._file.closed:
             return
+        if sys.platform != "win32":
+            self._path.unlink(missing_ok=True)  # while it is held: whoever comes next makes a new one
         _unlock(self._file)
         self._file.close()
-        self._path.unlink(missing_ok=True)
+        if sys.platform == "win32":
+            try:
+                self._path.unlink(missing_ok=True)
+            except PermissionError:
+                return  # the next one has it open already
 
 
 def is_held(path: Path) -> bool:

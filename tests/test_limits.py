@@ -55,7 +55,15 @@ def test_the_budget_counts_what_was_spent() -> None:
         LIMITS.check_budget(901, 100, "A1")
 
 
+def test_a_refused_budget_names_the_sum_and_what_was_before() -> None:
+    said = r"100 more pulses on A1 after 901 \(850 of these in earlier runs\) make 1001, .* budget of 1000"
+    with pytest.raises(LimitError, match=said):
+        LIMITS.check_budget(901, 100, "A1", 850)
+
+
 def test_limits_have_no_defaults() -> None:
     with pytest.raises(ValidationError) as refused:
         Limits.model_validate({})
-    assert len(refused.value.errors()) == len(Limits.model_fields)
+    asked = [name for name, field in Limits.model_fields.items() if field.is_required()]
+    assert [error["loc"] for error in refused.value.errors()] == [(name,) for name in asked]
+    assert {"pulse_voltage", "pulse_width", "read_voltage", "current", "pulses_per_crosspoint"} <= set(asked)
