@@ -130,15 +130,19 @@ def test_a_large_tile_multiplies_as_a_small_one() -> None:
     assert made.backward(d) == pytest.approx(w.T @ d, abs=1e-4)
 
 
-def test_points_tell_the_pulses_before_each_reading() -> None:
+def test_points_tell_every_pulse_and_reading_in_order() -> None:
     made, _ = tile((2, 2))
     made.weights()
     made.pulse(np.array([[3, 0], [-2, 0]]))
-    made.pulse(np.array([[1, 0], [0, 4]]))
+    made.pulse(np.array([[-3, 0], [0, 4]]))
     made.weights()
-    first, second = made.taken()
+    first, unread, second = made.taken()
     assert np.all(first.counts == 0)
-    assert np.array_equal(second.counts[0], [[4, 0], [-2, 4]])
+    assert np.array_equal(unread.counts[0], [[3, 0], [-2, 0]])  # with the next update it would cancel in part
+    assert np.all(np.isnan(unread.readings.conductance))
+    assert np.all(np.isnan(unread.readings.time))
+    assert np.array_equal(second.counts[0], [[-3, 0], [0, 4]])
+    assert np.all(np.isfinite(second.readings.conductance))
     assert made.taken() == []
 
 

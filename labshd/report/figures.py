@@ -43,8 +43,9 @@ def trace_figure(series: Series) -> Figure:
     x, label = (pulses, "pulses applied") if pulses[-1] > 0 else (np.arange(len(g), dtype=np.float64), "reading")
     kinds = direction(series)
     few = len(g) <= _MOST_MARKS
+    read = np.isfinite(g)  # rows that only count pulses must not break the line
     for part in segments(series):
-        ax.plot(x[part], g[part], color=FAINT, linewidth=0.8, zorder=1)
+        ax.plot(x[part][read[part]], g[part][read[part]], color=FAINT, linewidth=0.8, zorder=1)
     for kind, colour, mark in _KINDS:
         of = kinds == kind
         if np.any(of):
@@ -131,7 +132,9 @@ def histogram_figure(series: Series) -> Figure | None:
 def map_figure(series: Series) -> Figure:
     """The last reading of every crosspoint of a block, as a map."""
     figure, (ax,) = new_figure()
-    last = series.readings.conductance[-1]
+    every = series.readings.conductance
+    read = np.flatnonzero(np.any(np.isfinite(every), axis=(1, 2)))  # the other rows only count pulses
+    last = every[read[-1] if len(read) else -1]
     image = ax.imshow(last, cmap="cividis", aspect="equal", interpolation="nearest")
     ax.set_xlabel("column", fontsize=10)
     ax.set_ylabel("row", fontsize=10)

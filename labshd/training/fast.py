@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.crosspoints import FloatArray
+from instruments.crosspoints import FloatArray, Readings
 from labshd.training.algorithms import SGD, SHD, Algorithm
 from labshd.training.tasks import LinearTask, Task
-from labshd.training.tile import Tile
+from labshd.training.tile import Tile, unread
 from protocols.protocol import Points
 from sim_device.crosspoints import SimCrosspoints
 from sim_device.device_array import Loop
@@ -87,26 +87,60 @@ def _account(tile: Tile, loop: Loop, numbers: NDArray[np.int64]) -> None:
 
 
 def _kept(tile: Tile, read: FloatArray, counts: NDArray[np.int32], *, counts_come_first: bool) -> dict[str, FloatArray]:
-    """Hand the readings, each with the pulses since the one before, to the tile; gives its columns, a row a step."""
+    """Hand every reading and pulse to the tile, as `Tile` itself keeps them; gives its columns, a row a step."""
     taken = np.isfinite(read[:, 0, 0])
     done = np.abs(counts).sum(axis=(1, 2))
     spent = tile.pulses + np.cumsum(done)
-    zero = np.zeros((1, *tile.shape), dtype=np.int64)
-    running = np.concatenate([zero, np.cumsum(counts, axis=0, dtype=np.int64)])
-    before = running[1:] if counts_come_first else running[:-1]
-    totals = tile.since + before[taken]  # signed pulses up to each reading
-    net = np.diff(totals, axis=0, prepend=zero)
+    start = tile.last
     tile.pulses = int(spent[-1])
     tile.counted += np.abs(counts).sum(axis=0, dtype=np.int64)
-    start = tile.last
-    if len(totals):
-        tile.since = tile.since + running[-1] - totals[-1]
-        main: Any = tile.main
-        tile.keep(Points(tile.name, net, main.timed(read[taken], net), tile.main.pulses))
+    _keep_points(tile, read[taken], *_in_order(tile, taken, counts, counts_come_first=counts_come_first))
+    if np.any(taken):
         tile.seen(_weights(tile, read[taken]))
-    else:
-        tile.since = tile.since + running[-1]
     return tile.columns_of(_weights(tile, _carried(read, taken)), start, spent)
+
+
+def _in_order(
+    tile: Tile, taken: NDArray[np.bool_], counts: NDArray[np.int32], *, counts_come_first: bool
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """When each reading came, when each update that pulsed, on one time axis; and the pulses of each update."""
+    pulsed = np.flatnonzero(np.any(counts != 0, axis=(1, 2)))
+    first, second = (2, 3) if counts_come_first else (3, 2)
+    reads, updates, of_updates = 2 * np.flatnonzero(taken) + second, 2 * pulsed + first, counts[pulsed].astype(np.int64)
+    if np.any(tile.since):  # left over from the block before
+        updates = np.concatenate([[0], updates])
+        of_updates = np.concatenate([tile.since[np.newaxis], of_updates])
+    return reads, updates, of_updates
+
+
+def _keep_points(
+    tile: Tile, read: FloatArray, reads: NDArray[np.int64], updates: NDArray[np.int64], counts: NDArray[np.int64]
+) -> None:
+    """One row a reading with the update right before it; a row without a reading for every other update but the last.
+
+    `read` are the conductances of the readings, `counts` the pulses of the updates, in the order of their times.
+    """
+    tile.since = np.zeros(tile.shape, dtype=np.int64)
+    last = np.searchsorted(updates, reads) - 1  # the update before each reading
+    fresh = last > np.concatenate([[-1], last[:-1]])  # none was read since
+    alone = np.ones(len(updates), dtype=np.bool_)
+    alone[last[fresh]] = False
+    if len(updates) and alone[-1]:
+        tile.since, alone[-1] = counts[-1].copy(), False
+    order = np.argsort(np.concatenate([reads, updates[alone]]))
+    if not len(order):
+        return
+    before = np.zeros((len(reads), *tile.shape), dtype=np.int64)
+    before[fresh] = counts[last[fresh]]
+    told = unread(len(order), tile.shape)
+    if len(reads):
+        at = np.argsort(order)[: len(reads)]  # rows of the readings
+        running = np.concatenate([np.zeros((1, *tile.shape), dtype=np.int64), np.cumsum(np.abs(counts), axis=0)])
+        main: Any = tile.main
+        timed: Readings = main.timed(read, np.diff(running[last + 1], axis=0, prepend=running[:1]))
+        for name in ("conductance", "voltage", "current", "time", "status"):
+            getattr(told, name)[at] = getattr(timed, name)
+    tile.keep(Points(tile.phase, np.concatenate([before, counts[alone]])[order], told, tile.main.pulses))
 
 
 def _carried(read: FloatArray, taken: NDArray[np.bool_]) -> FloatArray:

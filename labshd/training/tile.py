@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import ArrayLike
 
-from instruments.crosspoints import Crosspoints, FloatArray, IntArray
+from instruments.crosspoints import Crosspoints, FloatArray, IntArray, Readings, Status
 from instruments.errors import InputError, RunError
 from labshd.training.calibration import Calibration
 from labshd.training.pulse_train import Keys, Pulsing, update_pulses
@@ -35,7 +35,7 @@ class Tile:
     seed
         Of the pulse trains; tiles of one training differ in it.
     keeps
-        Whether readings are kept as points (`taken`); for large arrays nobody wants every one.
+        Whether readings and pulses are kept as points (`taken`); for large arrays nobody wants every one.
     path
         Converters and noise between numbers and currents; None for a reading digitised as it is.
     """
@@ -68,7 +68,8 @@ class Tile:
         self.keys: Keys = tuple(np.random.SeedSequence(self.seed).generate_state(2, dtype=np.uint32))
         self.clipped = 0  # updates that the bit length cut short
         self.last: FloatArray = np.full(self.main.shape, np.nan)  # weights as last read
-        self.since: IntArray = np.zeros(self.main.shape, dtype=np.int64)  # signed pulses since the last reading
+        self.since: IntArray = np.zeros(self.main.shape, dtype=np.int64)  # pulses that no kept point tells of yet
+        self.phase = self.name  # of the points that are kept
         self._taken: list[Points] = []
 
     @staticmethod
@@ -135,8 +136,15 @@ class Tile:
         """Account for pulses that were applied: all of them, and signed for each crosspoint where those are kept."""
         self.pulses += total
         if counts is not None and self.keeps:
+            self.tell()
             self.since += counts
             self.counted += np.abs(counts)
+
+    def tell(self) -> None:
+        """Keep pulses that no point tells of yet as one without a reading: up and down must not cancel in a sum."""
+        if np.any(self.since):
+            self.keep(Points(self.phase, self.since[np.newaxis].copy(), unread(1, self.shape), self.main.pulses))
+            self.since[...] = 0
 
     def _through(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
         """The product, by way of the read path where there is one (bound management goes forward only)."""
@@ -187,19 +195,25 @@ class Tile:
         self._taken.append(points)
 
     def taken(self) -> list[Points]:
-        """Points since this was last asked: every reading, with the signed pulses before it."""
+        """Points since this was last asked: every reading and every pulse, in order; see `tell` for the last pulses."""
         taken, self._taken = self._taken, []
         return taken
 
     def _conductance(self) -> FloatArray:
         readings = self.main.read()
         if self.keeps:
-            self.keep(Points(self.name, self.since[np.newaxis].copy(), readings, self.main.pulses))
+            self.keep(Points(self.phase, self.since[np.newaxis].copy(), readings, self.main.pulses))
             self.since[...] = 0
         conductance = readings.conductance[0]
         if not np.all(np.isfinite(conductance)):
             raise RunError(f"reading the {self.name} crosspoints ({self.main.name}) gave no number; see their status")
         return conductance
+
+
+def unread(rows: int, shape: tuple[int, int]) -> Readings:
+    """Rows (rows, *shape) of a table of points that tell of pulses after which nothing was read."""
+    nothing = [np.full((rows, *shape), np.nan) for _ in range(4)]
+    return Readings(*nothing, status=np.full((rows, *shape), int(Status.INVALID), dtype=np.uint8))
 
 
 def _fitting(vector: ArrayLike, length: int, which: str) -> FloatArray:
