@@ -173,6 +173,17 @@ class Crosspoints(ABC):
         parts = list(self.stream(counts, pulses))
         return Readings.join(parts) if parts else no_readings(self.shape)
 
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Iterator[Readings]:
+        """Hold crosspoints at one voltage after the other under a current limit, and measure at each.
+
+        `voltages` [V] has shape (levels,), or (levels, rows, columns) with NaN where a crosspoint is left alone;
+        `compliance` [A] is one or one a level; `dwell` [s] passes at each level before it is measured. Yields
+        readings of shape (1, rows, columns) as they are taken, every crosspoint's levels in order; a crosspoint that
+        was not held is NaN there. A backend may hold crosspoints one after the other or side by side. Close the
+        iterator to stop. Raises `LimitError` before anything is driven; afterwards nothing is.
+        """
+        raise InputError(f"{self.name} cannot be held at a voltage; sweep a bench, its rehearsal, or a simulation")
+
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update: each crosspoint gets one pulse per slot in which its two lines coincide."""
         self.pulse(rows.slots.astype(np.int64) @ columns.slots.astype(np.int64).T)

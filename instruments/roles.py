@@ -101,6 +101,7 @@ class SourceMeasureUnit(InstrumentRole):
     """Sources a voltage under a current compliance and measures both."""
 
     _configured = False  # a driver's `prepare` sets it back: after a reset the compliance is the instrument's own
+    _bias = (0.0, 0.0, 1.0)  # span [V], compliance [A] and integration of the sweep that is configured
 
     def configure(self, voltage: float, compliance: float, integration: float) -> None:
         """Prepare to source `voltage` [V] with `compliance` [A], measuring for `integration` [power line cycles].
@@ -111,6 +112,26 @@ class SourceMeasureUnit(InstrumentRole):
         self._configured = False  # until the instrument has taken all of it
         self._configure(voltage, compliance, integration)
         self._configured = True
+
+    def configure_sweep(self, span: float, compliance: float, integration: float) -> None:
+        """Prepare to hold levels up to `span` [V] of either sign by `level`, with the output off; it rests at 0 V.
+
+        Ranges hold the span and the compliance and stay as they are. `LimitError` before a byte is sent.
+        """
+        self.limits.check_sweep(span, compliance)
+        self._configured = False
+        self._configure(abs(span), compliance, integration)
+        self._bias = (abs(span), compliance, integration)
+        self._level(0.0)
+        self._configured = True
+
+    def level(self, voltage: float) -> None:
+        """Go to `voltage` [V] of a configured sweep, the output as it is. `LimitError` beyond its span."""
+        span, compliance, _ = self._bias
+        self.limits.check_sweep(voltage, compliance)
+        if not abs(voltage) <= span:
+            raise LimitError(f"{text(voltage, 'V')} is beyond the span of this sweep, ±{text(span, 'V')}; configure it")
+        self._level(voltage)
 
     def output_on(self) -> None:
         """Drive the configured voltage. `InputError` before a compliance was configured; nothing is sent then."""
@@ -127,6 +148,11 @@ class SourceMeasureUnit(InstrumentRole):
 
     @abstractmethod
     def _configure(self, voltage: float, compliance: float, integration: float) -> None: ...
+
+    def _level(self, voltage: float) -> None:
+        """Change the level alone. An instrument that cannot is configured anew, which may change its range."""
+        _, compliance, integration = self._bias
+        self._configure(voltage, compliance, integration)
 
 
 class SwitchMatrix(InstrumentRole):

@@ -74,6 +74,9 @@ class Keithley2400(Scpi, SourceMeasureUnit):
         (limit,) = self.numbers(":SENS:CURR:PROT?", 1)
         check_compliance(self.name, compliance, limit)
 
+    def _level(self, voltage: float) -> None:
+        self.write(f":SOUR:VOLT {si(voltage)}")
+
     def measure(self, count: int = 1) -> list[Measurement]:
         """`count` readings by ``:READ?``, the trigger count set for more than one."""
         check_count(count, MOST_READINGS)

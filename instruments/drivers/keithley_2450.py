@@ -72,6 +72,9 @@ class Keithley2450(Scpi, SourceMeasureUnit):
         (limit,) = self.numbers(":SOUR:VOLT:ILIM?", 1)
         check_compliance(self.name, compliance, limit)
 
+    def _level(self, voltage: float) -> None:
+        self.write(f":SOUR:VOLT {si(voltage)}")
+
     def measure(self, count: int = 1) -> list[Measurement]:
         """`count` readings of source and current; one query for one, the buffer for more."""
         if count == 1:

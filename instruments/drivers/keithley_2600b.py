@@ -63,6 +63,9 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
         )
         check_compliance(self.name, compliance, self.values_of(f"{smu}.source.limiti")[0])
 
+    def _level(self, voltage: float) -> None:
+        self.write(f"{self.smu}.source.levelv = {si(voltage)}")
+
     def measure(self, count: int = 1) -> list[Measurement]:
         """`count` readings; current and voltage are taken together, more than one through the buffers."""
         smu = self.smu

@@ -73,6 +73,9 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
         (limit,) = self.numbers(":SENS1:CURR:PROT?", 1)
         check_compliance(self.name, compliance, limit)
 
+    def _level(self, voltage: float) -> None:
+        self.write(f":SOUR1:VOLT {si(voltage)}")
+
     def measure(self, count: int = 1) -> list[Measurement]:
         """`count` readings, the trigger count set for more than one."""
         check_count(count, MOST_READINGS)

@@ -1,0 +1,138 @@
+"""Quasi-static sweeps: a source-measure unit holds a crosspoint at one voltage after the other and measures at each.
+
+One crosspoint after the other is swept from its first level to its last, so that a device is never released to 0 V
+between two levels. Voltages and compliances of the whole list are checked before the first byte. Relays move cold;
+however a sweep ends, at its last level, at an error, or because whoever asked for it has seen enough, the output is
+off before anything else is done. A level above the read voltage is stress, and is counted on the pulse budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from instruments.crosspoints import FloatArray, Readings, Status
+from instruments.errors import InputError
+from instruments.limits import Limits
+
+if TYPE_CHECKING:
+    from instruments.bench import Bench
+    from instruments.roles import Measurement
+
+
+@dataclass(frozen=True)
+class Levels:
+    """What a block is held at: `voltages` [V] (levels, rows, columns), NaN where a crosspoint is left alone.
+
+    `compliance` [A] is that of each level, (levels,); `dwell` [s] passes at each before it is measured.
+    """
+
+    voltages: FloatArray
+    compliance: FloatArray
+    dwell: float
+
+    @staticmethod
+    def of(voltages: ArrayLike, compliance: ArrayLike, dwell: float, shape: tuple[int, int]) -> Levels:
+        """Broadcast to a block of `shape`; `InputError` for what is no voltage, current or time."""
+        volts = np.asarray(voltages, dtype=np.float64)
+        if volts.ndim == 1:
+            volts = volts[:, np.newaxis, np.newaxis]
+        if volts.ndim != 3 or np.any(np.isinf(volts)):
+            raise InputError("a sweep takes finite voltages of shape (levels,) or (levels, rows, columns)")
+        try:
+            held = np.broadcast_to(volts, (len(volts), *shape))
+            amps = np.broadcast_to(np.asarray(compliance, dtype=np.float64), (len(volts),))
+        except ValueError:
+            raise InputError(
+                f"voltages of shape {volts.shape} and compliances of shape {np.shape(compliance)} do not fit "
+                f"crosspoints of shape {shape}"
+            ) from None
+        if not np.all(np.isfinite(amps) & (amps > 0)):
+            raise InputError("a sweep needs a compliance above zero for every level")
+        if not (math.isfinite(dwell) and dwell >= 0):
+            raise InputError(f"a dwell of {dwell} s is none; give zero or more")
+        return Levels(held, amps, dwell)
+
+    def check(self, limits: Limits) -> None:
+        """Raise `LimitError` unless every level of every crosspoint is within the limits."""
+        each = np.nan_to_num(np.abs(self.voltages)).max(axis=(1, 2), initial=0.0)
+        for volts, amps in sorted(set(zip(each.tolist(), self.compliance.tolist(), strict=True)), reverse=True):
+            limits.check_sweep(volts, amps)
+
+    def stress(self, limits: Limits) -> NDArray[np.int64]:
+        """(rows, columns) levels above the read voltage: each counts as a pulse on the budget of its crosspoint."""
+        with np.errstate(invalid="ignore"):
+            return np.count_nonzero(np.abs(self.voltages) > limits.read_voltage, axis=0).astype(np.int64)
+
+
+def sweep(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Iterator[Readings]:
+    """Check everything, then hold crosspoint by crosspoint, yielding each level as (1, rows, columns).
+
+    A reading has the numbers of the crosspoint that was held; the others are NaN and `Status.INVALID`.
+    """
+    levels.check(bench.limits)
+    bench.check_budget(names, levels.stress(bench.limits))
+    return _swept(bench, names, levels)
+
+
+def _swept(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Iterator[Readings]:
+    for place in np.ndindex(*names.shape):
+        volts = levels.voltages[(slice(None), *place)]
+        held = np.flatnonzero(np.isfinite(volts))
+        if not held.size:
+            continue
+        asked = list(zip(volts[held].tolist(), levels.compliance[held].tolist(), strict=True))
+        steps = _held(bench, str(names[place]), asked, levels.dwell)
+        try:
+            for (voltage, _), (at, measured) in zip(asked, steps, strict=True):
+                yield _only(names.shape, place, voltage, at, measured)
+        finally:
+            steps.close()
+
+
+def _held(
+    bench: Bench, name: str, asked: Sequence[tuple[float, float]], dwell: float
+) -> Generator[tuple[float, Measurement], None, None]:
+    """(time [s], measurement) at every (voltage [V], compliance [A]); the output goes off where the compliance changes.
+
+    Ranges are set while the output is off, for the largest voltage under that compliance: none changes under a device.
+    """
+    smu = bench.begin_sweep(name)
+    try:
+        for compliance, part in groupby(asked, key=lambda one: one[1]):
+            voltages = [voltage for voltage, _ in part]
+            smu.off()
+            smu.configure_sweep(max(map(abs, voltages)), compliance, bench.reading.integration)
+            smu.output_on()
+            for voltage in voltages:
+                bench.count_stress(name, voltage)
+                smu.level(voltage)
+                if dwell:
+                    bench.clock.wait(dwell)
+                (measured,) = smu.measure(1)
+                yield bench.clock.now(), measured
+    finally:
+        smu.off()
+
+
+def _only(shape: tuple[int, ...], place: tuple[int, ...], voltage: float, at: float, measured: Measurement) -> Readings:
+    """A reading of a block in which one crosspoint was held at `voltage` [V]; at 0 V there is no conductance."""
+    known = all(map(math.isfinite, (measured.voltage, measured.current))) and not measured.status & Status.INVALID
+    valid = known and voltage != 0 and measured.voltage != 0
+    conductance = measured.current / measured.voltage if valid else math.nan
+    status = int(measured.status) if valid else int(measured.status) | int(Status.INVALID)
+
+    def there(value: float) -> FloatArray:
+        array = np.full((1, *shape), np.nan)
+        array[(0, *place)] = value
+        return array
+
+    flags = np.full((1, *shape), int(Status.INVALID), dtype=np.uint8)
+    flags[(0, *place)] = status
+    return Readings(there(conductance), there(measured.voltage), there(measured.current), there(at), flags)
