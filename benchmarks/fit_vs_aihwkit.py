@@ -1,10 +1,12 @@
 """The fit beside AIHWKit's `fit_measurements` on the same traces: error of every number, and time.
 
-    python benchmarks/fit_vs_aihwkit.py [traces]
+    python benchmarks/fit_vs_aihwkit.py [traces] [traces for AIHWKit]
 
 AIHWKit (pip install aihwkit lmfit) is not needed by labshd; where it is not installed its rows say so. It fits the
 noise-free trajectory to the readings by least squares (Powell's method). The same principle, compiled and without
-AIHWKit's simulator, is always run: "trajectory". 2 x 500 pulses, 200 states, read noise 1 % of the range.
+AIHWKit's simulator, is always run: "trajectory". 2 x 500 pulses, 200 states, read noise 1 % of the range. AIHWKit
+takes seconds for a fit, so that it gets the first 100 of the 400 traces; "labshd, the same" is the error on just these,
+and the last rows are the ratio of the two with its error by bootstrap over traces.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 from fit_simulated import UP_AND_DOWN, Case, soft_trace, table
@@ -73,8 +76,25 @@ def installed() -> bool:
     return True
 
 
-def row(name: str, method: Callable[[FloatArray], FloatArray], case: Case, traces: int) -> list[str]:
-    """RMSE of every number and the median time of one fit."""
+@dataclass(frozen=True)
+class Fitted:
+    """Errors (traces, numbers) of a method and the seconds that each fit took."""
+
+    errors: FloatArray
+    seconds: FloatArray
+
+    def row(self, label: str, name: str) -> list[str]:
+        """RMSE of every number and the median time of one fit."""
+        rmse = np.sqrt(np.mean(self.errors**2, axis=0))
+        return [label, name, *(f"{value:.2g}" for value in rmse), f"{1e3 * np.median(self.seconds):.1f} ms"]
+
+    def first(self, traces: int) -> Fitted:
+        """Of the first traces alone."""
+        return Fitted(self.errors[:traces], self.seconds[:traces])
+
+
+def fitted(method: Callable[[FloatArray], FloatArray], case: Case, traces: int) -> Fitted:
+    """All traces of a case by one method."""
     errors, times = [], []
     truth = np.array([case.truth()[key] for key in NAMES])
     for seed in range(traces):
@@ -83,22 +103,37 @@ def row(name: str, method: Callable[[FloatArray], FloatArray], case: Case, trace
         found = method(g)
         times.append(time.perf_counter() - begin)
         errors.append(found - truth)
-    rmse = np.sqrt(np.mean(np.square(errors), axis=0))
-    return [f"{100 * case.cycle:g} %", name, *(f"{value:.2g}" for value in rmse), f"{1e3 * np.median(times):.1f} ms"]
+    return Fitted(np.array(errors), np.array(times))
+
+
+def ratios(ours: Fitted, theirs: Fitted, label: str) -> list[str]:
+    """RMSE of the other by ours on the same traces, with the standard error over resampled traces; and of the times."""
+    generator = np.random.default_rng(0)
+    count = len(ours.errors)
+    chosen = generator.integers(0, count, (2000, count))
+    squares = [np.mean(one.errors[chosen] ** 2, axis=1) for one in (theirs, ours)]
+    drawn = np.sqrt(squares[0] / squares[1])
+    best = np.sqrt(np.mean(theirs.errors**2, axis=0) / np.mean(ours.errors**2, axis=0))
+    cells = [f"{value:.2f} ± {std:.2f}" for value, std in zip(best, drawn.std(axis=0), strict=True)]
+    return [label, "AIHWKit / labshd", *cells, f"{np.median(theirs.seconds) / np.median(ours.seconds):.0f} x"]
 
 
 def main() -> None:
     """Print one block for each cycle-to-cycle noise."""
     traces = int(sys.argv[1]) if len(sys.argv) > 1 else 400
+    few = int(sys.argv[2]) if len(sys.argv) > 2 else max(traces // 4, 5)
     by_likelihood(Case().trace(UP_AND_DOWN, 0))  # compiles
-    rows = []
+    header = ["c2c", "method", *(f"RMSE {name}" for name in NAMES), "time"]
     for cycle in (0.05, 0.3, 1.0):
-        case = Case(cycle=cycle)
-        rows.append(row("labshd", by_likelihood, case, traces))
-        rows.append(row("trajectory", by_trajectory, case, max(traces // 4, 10)))
+        case, label = Case(cycle=cycle), f"{100 * cycle:g} %"
+        ours = fitted(by_likelihood, case, traces)
+        rows = [ours.row(label, "labshd")]
+        rows.append(fitted(by_trajectory, case, max(traces // 4, 10)).row(label, "trajectory"))
         if installed():
-            rows.append(row("AIHWKit", by_aihwkit, case, max(traces // 40, 5)))
-    print(table(["c2c", "method", *(f"RMSE {name}" for name in NAMES), "time"], rows))
+            theirs = fitted(by_aihwkit, case, few)
+            rows += [theirs.row(label, "AIHWKit"), ours.first(few).row(label, "labshd, the same")]
+            rows.append(ratios(ours.first(few), theirs, label))
+        print(table(header, rows), flush=True)
     if not installed():
         print("\nAIHWKit is not installed here: its rows are left out (pip install aihwkit lmfit).")
     print("Neither of the others states an uncertainty that allows for cycle-to-cycle noise.")

@@ -18,6 +18,8 @@ from protocols.protocol import UNKNOWN_COUNT, Series
 from sim_device.fitted import FittedDevice, Provenance
 
 if TYPE_CHECKING:
+    from protocols.analysis.figures_of_merit import Merit
+    from protocols.analysis.prior import Prior
     from sim_device.fit.result import Fit
 
 FIT = "fit.json"  # what `labshd fit` was asked for and found, in the folder of the run
@@ -42,9 +44,18 @@ class FittedRun:
         """The fitted device; `InputError` where the data do not tell enough to make one, with what is missing."""
         return self.fit.device(self.provenance)
 
+    @property
+    def merits(self) -> dict[str, Merit]:
+        """Figures of merit with their errors; see `protocols.analysis.merits`."""
+        from protocols.analysis.merits import merits_of
+
+        return merits_of(self.fit)
+
     def json(self) -> dict[str, Any]:
         """What ``labshd fit --json`` prints."""
-        return {**self.fit.json(), "left_out_readings": self.left_out, "run": str(self.run.folder)}
+        merits = {name: {"value": merit.value, "std": merit.std} for name, merit in self.merits.items()}
+        more = {"figures_of_merit": merits, "left_out_readings": self.left_out, "run": str(self.run.folder)}
+        return {**self.fit.json(), **more}
 
     def keep(self) -> None:
         """Note the fit in the run's folder, so that its report shows it."""
@@ -62,7 +73,12 @@ class FittedRun:
 
 
 def fit_run(
-    run: Run, *, model: str = "soft-bounds", array: str = "", crosspoint: tuple[int, int] = (0, 0)
+    run: Run,
+    *,
+    model: str = "soft-bounds",
+    array: str = "",
+    crosspoint: tuple[int, int] = (0, 0),
+    prior: str | Path | Prior | None = None,
 ) -> FittedRun:
     """Fit one crosspoint of a run.
 
@@ -74,22 +90,30 @@ def fit_run(
         Of a training: "auxiliary" or "core"; "" for a measurement.
     crosspoint
         (row, column) in the block of the run.
+    prior
+        What is known of the steps before: the file of an earlier fit of this device, or a folder of fitted devices of
+        its array (see `protocols.analysis.prior.prior_from`). Left out where the trace contradicts it.
 
     Raises
     ------
     InputError
-        The run has no such crosspoint, or its trace cannot be fitted; the message says why.
+        The run has no such crosspoint, its trace cannot be fitted, or the prior is none; the message says why.
     """
     from sim_device.fit.fitting import fit_trace
+    from sim_device.fit.known_steps import KnownSteps
 
     series = _series(run, array, crosspoint)
     pulses, conductance, pieces = trace_of_series(series)
     try:
-        fit = fit_trace(pulses, conductance, unit=run.unit, model=model, segments=pieces)  # type: ignore[arg-type]
+        before = _prior_of(prior, run.unit)
+        known = None if before is None else KnownSteps(*before.known())
+        fit = fit_trace(pulses, conductance, unit=run.unit, model=model, segments=pieces, known=known)
     except InputError as error:
         raise InputError(f"{run.folder}: {error}") from None
     left_out = int(np.sum(np.isnan(conductance)))
-    asked = {"model": model, "array": array, "crosspoint": list(crosspoint)}
+    asked: dict[str, Any] = {"model": model, "array": array, "crosspoint": list(crosspoint)}
+    if before is not None:
+        asked["prior"] = before.model_dump(mode="json")
     return FittedRun(run, fit, _provenance(run, series, crosspoint), left_out, asked)
 
 
@@ -104,7 +128,26 @@ def fit_again(run: Run) -> FittedRun | None:
         model=str(asked.get("model", "soft-bounds")),
         array=str(asked.get("array", "")),
         crosspoint=tuple(asked.get("crosspoint", (0, 0))),
+        prior=_kept_prior(asked),
     )
+
+
+def _kept_prior(asked: dict[str, Any]) -> Prior | None:
+    from protocols.analysis.prior import Prior
+
+    return Prior.model_validate(asked["prior"]) if "prior" in asked else None
+
+
+def _prior_of(prior: str | Path | Prior | None, unit: str) -> Prior | None:
+    """The prior that was asked for; `InputError` unless it is in the unit of the run."""
+    if prior is None:
+        return None
+    from protocols.analysis.prior import prior_from
+
+    found = prior_from(Path(prior).expanduser()) if isinstance(prior, str | Path) else prior
+    if found.unit != unit:
+        raise InputError(f"the prior {found.source} is in units of {found.unit!r}, this run in {unit!r}")
+    return found
 
 
 def trace_of_series(series: Series) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any], np.ndarray[Any, Any]]:

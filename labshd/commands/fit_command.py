@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     help="soft-bounds, linear-step, exponential-step, power-step, constant-step, table, or best.",
 )
 @click.option("--array", default="", help='Of a training: "auxiliary" or "core".')
+@click.option(
+    "--prior",
+    type=click.Path(path_type=Path),
+    help="What is known before: an earlier fit of this device (file), or a folder of fitted devices of its array.",
+)
 @click.option("--row", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
 @click.option("--column", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
 @click.option(
@@ -30,18 +35,27 @@ if TYPE_CHECKING:
 @common.runs_option
 @common.as_json
 def command(
-    run: str, model: str, array: str, row: int, column: int, out: Path | None, runs: Path | None, as_json: bool
+    run: str,
+    model: str,
+    array: str,
+    prior: Path | None,
+    row: int,
+    column: int,
+    out: Path | None,
+    runs: Path | None,
+    as_json: bool,
 ) -> None:
     """Fit RUN: the folder of a run, its name, or "last". Writes the fitted device, which a station can name.
 
     \b
     labshd fit last
     labshd fit data/runs/2026-... --json
+    labshd fit last --prior fitted-devices-of-the-array/
     """
     from labshd.fitting import fit_run
     from labshd.runs import open_run
 
-    fitted = fit_run(open_run(run, runs), model=model, array=array, crosspoint=(row, column))
+    fitted = fit_run(open_run(run, runs), model=model, array=array, crosspoint=(row, column), prior=prior)
     fitted.keep()
     path, why_none = _saved(fitted, out)
     if as_json:
@@ -67,6 +81,8 @@ def _saved(fitted: FittedRun, out: Path | None) -> tuple[Path | None, str | None
 
 
 def _print(fitted: FittedRun) -> None:
+    from protocols.analysis import merits
+
     fit = fitted.fit
     click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
     common.print_facts((name, _with_error(value, fit.std.get(name))) for name, value in fit.parameters.items())
@@ -79,6 +95,11 @@ def _print(fitted: FittedRun) -> None:
     for point in fit.symmetry_points:
         kind = ("stable" if point.stable else "unstable") + ("" if point.clear else ", but not well known")
         click.echo(f"  symmetry point  {_with_error(point.conductance, point.std)} {fit.unit}, {kind}")
+    if fitted.merits:
+        click.echo("figures of merit:")
+        common.print_facts((merits.TITLES[name], f"{m.value:.4g} ± {m.std:.2g}") for name, m in fitted.merits.items())
+    if fit.before is not None:
+        click.echo(f"  {fit.before.told}")
     for sentence in fit.not_identified:
         click.echo(f"  not identified: {sentence}")
     if fitted.left_out:

@@ -70,6 +70,7 @@ def _symmetry_sentence(point: EstimatedSymmetryPoint, unit: str) -> str:
 def add_fit(section: Section, fit: Fit) -> Section:
     """Add a fit: verdict, parameters with standard deviations, symmetry points, figures."""
     from labshd.report.fit_figures import fit_figures
+    from protocols.analysis import merits
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
     section.text(*(_symmetry_sentence(point, fit.unit) for point in fit.symmetry_points))
@@ -80,6 +81,11 @@ def add_fit(section: Section, fit: Fit) -> Section:
     )
     told = fit.json()
     section.facts(numbers.rows({"noise": told["noise"]}))
+    section.facts(
+        (merits.TITLES[name], numbers.number_text(m.value, m.std, "")) for name, m in merits.merits_of(fit).items()
+    )
+    if fit.before is not None:
+        section.text(f"{fit.before.told[:1].upper()}{fit.before.told[1:]}.")
     for name, columns, rows in numbers.lists(told):
         section.table(columns, rows, name)
     for figure, caption in fit_figures(fit):

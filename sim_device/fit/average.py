@@ -74,7 +74,7 @@ def node_at(estimate: Estimate, theta: FloatArray, move: float, limits: Limits |
     moved[at] += move
     score, information, _ = kernels.empty_results(s.total)
     value, _, _ = maximise(
-        s.kind, s.size, s.knots, moved, free, floor, ceiling, prior, estimate.trace.compiled, 25,
+        s.kind, s.size, s.knots, moved, free, floor, ceiling, prior, *estimate.known, estimate.trace.compiled, 25,
         TINY, score, information,
     )  # fmt: skip
     others = np.flatnonzero(free & ~estimate.held)
@@ -111,4 +111,6 @@ def _mixed(estimate: Estimate, nodes: list[Node]) -> Estimate:
     away = thetas - mean
     covariance += (away.T * weights) @ away
     value, _, information, _ = likelihood(estimate.trace, estimate.shape, mean)
+    size = len(estimate.known.mean)
+    information[:size, :size] += estimate.known.precision
     return replace(estimate, theta=mean, log_likelihood=value, information=information, mixture=covariance, nodes=kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +15,30 @@ from sim_device.fit.solver import maximise
 from sim_device.fit.start import linear_starts
 from sim_device.fit.trace import Trace
 
-Limits: TypeAlias = tuple[NDArray[np.bool_], FloatArray, FloatArray, FloatArray]
 NONE = -700.0  # ln of a variance that is absent
 EVALUATIONS = 120
 TINY = 1e-7  # gain of ln L that ends a maximisation: a ten-thousandth of a standard error is 5e-9
 WIDE = 4.0  # square of the scale of the prior of σc: published devices have 0.05 to 5
 SUSPECT = 2.0  # σc above which another start is tried: a wild walk can stand in for steps that were not found
+
+
+class Known(NamedTuple):
+    """What is known of the first numbers of θ before the trace: normal, `mean` (k,) and inverse covariance (k, k)."""
+
+    mean: FloatArray
+    precision: FloatArray
+
+
+NOTHING = Known(np.empty(0), np.empty((0, 0)))
+
+
+class Limits(NamedTuple):
+    """Under which an estimate is made: which numbers are free, between what, with which prior of log-variances."""
+
+    free: NDArray[np.bool_]
+    floor: FloatArray
+    ceiling: FloatArray
+    prior: FloatArray
 
 
 @dataclass(frozen=True)
@@ -45,7 +63,7 @@ class Estimate:
     """θ at the maximum, with what is known there. `free`: estimated; `held`: of these, leaning on a limit.
 
     `mixture` (p, p) and `nodes` (ln weight and θ, σc ascending) are there once cycle-to-cycle noise was integrated out.
-    `information` (p, p) is the expected information.
+    `information` (p, p) is the expected information, with that of what was `known` before.
     """
 
     trace: Trace
@@ -60,6 +78,7 @@ class Estimate:
     softly_bound: bool = False
     mixture: FloatArray | None = None
     nodes: tuple[tuple[float, FloatArray], ...] = ()
+    known: Known = NOTHING
 
     def covariance(self, robust: bool = False) -> FloatArray:
         """(p, p) covariance of θ; 0 for what was held.
@@ -112,23 +131,32 @@ def scaled_inverse(matrix: FloatArray) -> FloatArray:
 
 
 def maximum(
-    trace: Trace, shape: Shape, starts: list[FloatArray], *, softly_bound: bool = False, drift: bool = False
+    trace: Trace,
+    shape: Shape,
+    starts: list[FloatArray],
+    *,
+    softly_bound: bool = False,
+    drift: bool = False,
+    known: Known = NOTHING,
 ) -> Estimate:
     """The best of the maxima reached from `starts`: each (2 size + 2,) with steps, ln σc² and ln σr².
 
-    With `softly_bound` the slopes of straight steps stay within (−1, 0), so that they are soft bounds.
+    With `softly_bound` the slopes of straight steps stay within (−1, 0), so that they are soft bounds. `known`: what is
+    known of the first numbers before; it counts as much as readings that say the same.
     """
     free, floor, ceiling, prior = _limits(trace, shape, softly_bound=softly_bound, drift=drift)
     best: Estimate | None = None
     for theta in _most_likely(trace, shape, [_extended(start, free, floor, ceiling) for start in starts]):
         score, information, _ = kernels.empty_results(shape.total)
         value, evaluations, converged = maximise(
-            shape.kind, shape.size, shape.knots, theta, free, floor, ceiling, prior, trace.compiled, EVALUATIONS,
-            TINY, score, information,
+            shape.kind, shape.size, shape.knots, theta, free, floor, ceiling, prior, *known, trace.compiled,
+            EVALUATIONS, TINY, score, information,
         )  # fmt: skip
         if best is None or value > best.log_likelihood:
             held = free & ((theta <= floor) | (theta >= ceiling) | (np.diag(information) <= 0))
-            best = Estimate(trace, shape, theta, value, information, free, held, evaluations, converged)
+            best = Estimate(
+                trace, shape, theta, value, information, free, held, evaluations, converged, softly_bound, known=known
+            )
         if best.converged and best.theta[2 * shape.size] < 2 * np.log(SUSPECT):
             break
     if best is None:
@@ -161,7 +189,7 @@ def _limits(trace: Trace, shape: Shape, *, softly_bound: bool, drift: bool) -> L
     floor[~free], ceiling[~free] = -np.inf, np.inf
     prior = np.zeros(shape.total)
     prior[2 * shape.size], prior[2 * shape.size + 2] = WIDE, 1.0 if free[-2] else 0.0
-    return free, floor, ceiling, prior
+    return Limits(free, floor, ceiling, prior)
 
 
 def limits_of(estimate: Estimate) -> Limits:

@@ -13,10 +13,12 @@ from sim_device.fit.average import averaged
 from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import FAMILIES, family_named
 from sim_device.fit.general import Candidate, candidate, fit_family
+from sim_device.fit.known_steps import KnownSteps
 from sim_device.fit.result import Fit
 from sim_device.fit.straight import linear_step, soft_bounds
 from sim_device.fit.trace import trace_of
 
+STRAIGHT_MODELS = ("soft-bounds", "linear-step")
 BEST = "best"  # name of a model: the kind that holds and has the lowest BIC
 
 
@@ -28,6 +30,7 @@ def fit_trace(
     model: str = "soft-bounds",
     segments: ArrayLike | None = None,
     time: ArrayLike | None = None,
+    known: KnownSteps | None = None,
 ) -> Fit:
     """Fit one device's trace.
 
@@ -49,6 +52,9 @@ def fit_trace(
         (n,) [s], never backwards. Where it is given, a slow drift of the conductance is fitted, too; it takes readings
         without pulses, or at unequal intervals, to tell it from the steps. Then repeated readings are taken one by
         one, and write noise is not told from read noise.
+    known
+        What is known of the steps before, of an earlier fit or of the population of an array: soft bounds and straight
+        steps that hold for the trace alone are joined with it, unless the trace contradicts it (`Fit.before`).
 
     Raises
     ------
@@ -58,10 +64,12 @@ def fit_trace(
     names = [*(family.name for family in FAMILIES), BEST]
     if model not in names:
         raise InputError(f"{model!r} cannot be fitted to a trace; choose one of {', '.join(names)}")
+    if known is not None and model not in (*STRAIGHT_MODELS, BEST):
+        raise InputError(f"what is known before is of straight steps; {model} has others: fit without it")
     straight = _straight(pulses, conductance, unit=unit, segments=segments, time=time)
     if model == BEST:
-        return _best(straight)
-    return _fit(model, straight)
+        return _best(straight, known)
+    return _fit(model, straight, known)
 
 
 def compare_models(
@@ -79,7 +87,7 @@ def compare_models(
             tried = candidate(family, straight)
         except InputError:
             continue
-        if family.name in ("soft-bounds", "linear-step"):
+        if family.name in STRAIGHT_MODELS:
             tried = Candidate(_fit(family.name, straight), tried.numbers, tried.bic, tried.score)
         found.append(tried)
     return sorted(found, key=lambda each: (not each.fit.accepted, each.bic))
@@ -111,17 +119,17 @@ def _straight(
     return averaged(linear(trace, drift=time is not None))
 
 
-def _fit(model: str, straight: Estimate) -> Fit:
+def _fit(model: str, straight: Estimate, known: KnownSteps | None = None) -> Fit:
     if model == "soft-bounds":
-        return soft_bounds(straight)
+        return soft_bounds(straight, known)
     if model == "linear-step":
-        return linear_step(straight)
+        return linear_step(straight, known)
     return fit_family(family_named(model), straight)
 
 
-def _best(straight: Estimate) -> Fit:
+def _best(straight: Estimate, known: KnownSteps | None = None) -> Fit:
     """Soft bounds where they hold, being what the field speaks in; else the kind that holds with the lowest BIC."""
-    first = soft_bounds(straight)
+    first = soft_bounds(straight, known)
     if first.accepted or not (straight.trace.has(+1) and straight.trace.has(-1)):
         return first
     others: list[Candidate] = []

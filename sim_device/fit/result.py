@@ -13,6 +13,7 @@ from sim_device.device_model import DeviceModel
 from sim_device.fit.checks import Check, Filtered
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.flexible import robust_covariance
+from sim_device.fit.known_steps import Before
 from sim_device.fit.steps import Steps, steps_of
 from sim_device.fit.symmetry import EstimatedSymmetryPoint
 from sim_device.fitted import (
@@ -55,6 +56,8 @@ class Fit:
         Behind all this: the maximum in scaled units, and the filter and smoother at it.
     table, curved
         Where the model is not accepted: curved steps as a device model, and their maximum in scaled units.
+    before
+        What became of what was known of the steps before; None where nothing was, or where the model does not hold.
     """
 
     model_name: str
@@ -75,6 +78,7 @@ class Fit:
     filtered: Filtered
     table: DeviceModel | None = field(default=None, repr=False)
     curved: Estimate | None = field(default=None, repr=False)
+    before: Before | None = None
 
     @property
     def log_likelihood(self) -> float:
@@ -165,6 +169,7 @@ class Fit:
             "readings": int(np.sum(self.estimate.trace.count)),
             "pulses": int(np.sum(np.abs(self.estimate.trace.pulses[~self.estimate.trace.starts]))),
             "log_likelihood": self.log_likelihood,
+            "known_before": None if self.before is None else {"used": self.before.used, "p": self.before.p},
             "checks": {check.name: {"p": check.p, "failed": check.failed} for check in self.checks},
             "covariance": {"names": list(self.names), "matrix": self.covariance.tolist()},
         }

@@ -8,6 +8,9 @@ when the gain that a full step promises, ``½ Δθᵀ ∂lnL``, is tiny.
 estimate that the data cannot tell from 0 stays about one standard error above it, so that the uncertainty of everything
 else allows for a random walk that may be there; a well-identified one moves by less than 1/40 of its standard error.
 (Gelman, Bayesian Analysis 1, 515 (2006): weakly informative prior of a standard deviation.)
+
+What is known of the steps from elsewhere (other devices of an array, an earlier fit of this one) enters as a normal
+prior of mean μ and inverse covariance Λ: ``ln π = −½ (θ − μ)ᵀ Λ (θ − μ)``.
 """
 
 from __future__ import annotations
@@ -123,6 +126,22 @@ def _add_prior(theta: FloatArray, prior: FloatArray, score: FloatArray, info: Fl
 
 
 @compiled
+def _add_known(
+    theta: FloatArray, mean: FloatArray, precision: FloatArray, score: FloatArray, info: FloatArray
+) -> float:
+    """Add what is known of the first numbers of θ, a normal density; gives ``−½ (θ − μ)ᵀ Λ (θ − μ)``."""
+    total = 0.0
+    for i in range(len(mean)):
+        pull = 0.0
+        for j in range(len(mean)):
+            pull += precision[i, j] * (theta[j] - mean[j])
+            info[i, j] += precision[i, j]
+        score[i] -= pull
+        total -= 0.5 * (theta[i] - mean[i]) * pull
+    return total
+
+
+@compiled
 def maximise(
     kind: int,
     size: int,
@@ -132,6 +151,8 @@ def maximise(
     floor: FloatArray,
     ceiling: FloatArray,
     prior: FloatArray,
+    mean: FloatArray,
+    precision: FloatArray,
     trace: Rows,
     most: int,
     tiny: float,
@@ -140,15 +161,16 @@ def maximise(
 ) -> tuple[float, int, bool]:
     """Maximise ``ln L + ln π`` from `theta`, in place, in at most `most` evaluations.
 
-    Stops when a full step promises to gain less than `tiny`. Gives (ln L + ln π, evaluations, converged); score and
-    information are left as at the maximum.
+    `mean` (k,) and `precision` (k, k): what is known of the first k numbers; k = 0 for nothing. Stops when a full step
+    promises to gain less than `tiny`. Gives (ln L + ln π, evaluations, converged); score and information are left as at
+    the maximum.
     """
     total = len(theta)
     no_outer = np.empty((0, 0))
     trial, move = np.empty(total), np.zeros(total)
     new_score, new_info = np.empty(total), np.empty((total, total))
     best = log_likelihood(kind, size, knots, theta, trace, score, info, no_outer)
-    best += _add_prior(theta, prior, score, info)
+    best += _add_prior(theta, prior, score, info) + _add_known(theta, mean, precision, score, info)
     damping = 1e-3 if tiny < 1e-6 else 1e-8  # a rough answer is asked for from close by
     for evaluation in range(1, most):
         gain = _direction(theta, score, info, free, floor, ceiling, damping, move)
@@ -166,6 +188,7 @@ def maximise(
             trial[i] = max(floor[i], min(ceiling[i], trial[i]))
         value = log_likelihood(kind, size, knots, trial, trace, new_score, new_info, no_outer)
         value += _add_prior(trial, prior, new_score, new_info)
+        value += _add_known(trial, mean, precision, new_score, new_info)
         if value > best or (value == best and gain < 1e-3):
             best, damping = value, max(1e-12, damping * 0.1)
             theta[:], score[:], info[:, :] = trial, new_score, new_info

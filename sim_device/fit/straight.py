@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -17,6 +18,7 @@ from sim_device.fit.checks import Check, checks_of, filtered
 from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import TableFamily
 from sim_device.fit.flexible import flexible, robust_covariance
+from sim_device.fit.known_steps import Before, KnownSteps, joined
 from sim_device.fit.result import Fit, noise_of
 from sim_device.fit.symmetry import CLEAR, EstimatedSymmetryPoint, symmetry_points
 from sim_device.fit.trace import Trace
@@ -25,19 +27,33 @@ from sim_device.models import LinearStep, SoftBounds
 Model = Literal["soft-bounds", "linear-step"]
 
 
-def soft_bounds(straight: Estimate) -> Fit:
-    """Soft bounds to the trace of `straight`; where they do not hold, straight and curved steps say what is there."""
+def soft_bounds(straight: Estimate, known: KnownSteps | None = None) -> Fit:
+    """Soft bounds to the trace of `straight`; where they do not hold, straight and curved steps say what is there.
+
+    Whether they hold the trace alone decides; `known` then goes into the numbers of a device for which they do.
+    """
     checks = (*checks_of(straight, filtered(straight)), abrupt(straight.trace))
+    straight, before = _with_known(straight, known, checks)
     falling = all(straight.theta[i] < 0 for i, direction in ((1, +1), (3, -1)) if straight.trace.has(direction))
     drift = bool(straight.free[-1])
     bound = straight if falling else linear(straight.trace, softly_bound=True, drift=drift)
-    return _fit("soft-bounds", _soft_bounds_numbers, bound, straight, checks)
+    return replace(_fit("soft-bounds", _soft_bounds_numbers, bound, straight, checks), before=before)
 
 
-def linear_step(straight: Estimate) -> Fit:
-    """Straight steps of any slope."""
-    checks = tuple(check for check in checks_of(straight, filtered(straight)) if check.name != "steps fall")
-    return _fit("linear-step", _linear_numbers, straight, straight, (*checks, abrupt(straight.trace)))
+def linear_step(straight: Estimate, known: KnownSteps | None = None) -> Fit:
+    """Straight steps of any slope; `known` as for `soft_bounds`."""
+    found = (check for check in checks_of(straight, filtered(straight)) if check.name != "steps fall")
+    checks = (*found, abrupt(straight.trace))
+    straight, before = _with_known(straight, known, checks)
+    return replace(_fit("linear-step", _linear_numbers, straight, straight, checks), before=before)
+
+
+def _with_known(
+    straight: Estimate, known: KnownSteps | None, checks: tuple[Check, ...]
+) -> tuple[Estimate, Before | None]:
+    if known is None or any(check.failed for check in checks):
+        return straight, None
+    return joined(straight, known)
 
 
 def _fit(
