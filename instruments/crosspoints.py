@@ -7,7 +7,7 @@ instruments, is arithmetic, or is a recording.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
 from typing import Any, Self, TypeAlias
@@ -21,6 +21,8 @@ from instruments.units import text
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
 StatusArray: TypeAlias = NDArray[np.uint8]
+Sweep: TypeAlias = Generator["Readings", None, None]
+"""What `Crosspoints.sweep` returns: yields readings as they are taken; closing it ends the sweep, output off."""
 Index: TypeAlias = int | slice | tuple[int | slice, int | slice]
 
 
@@ -173,7 +175,7 @@ class Crosspoints(ABC):
         parts = list(self.stream(counts, pulses))
         return Readings.join(parts) if parts else no_readings(self.shape)
 
-    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Iterator[Readings]:
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
         """Hold crosspoints at one voltage after the other under a current limit, and measure at each.
 
         `voltages` [V] has shape (levels,), or (levels, rows, columns) with NaN where a crosspoint is left alone;
@@ -182,7 +184,11 @@ class Crosspoints(ABC):
         was not held is NaN there. A backend may hold crosspoints one after the other or side by side. Close the
         iterator to stop. Raises `LimitError` before anything is driven; afterwards nothing is.
         """
-        raise InputError(f"{self.name} cannot be held at a voltage; sweep a bench, its rehearsal, or a simulation")
+        if self.shape == (1, 1):
+            raise InputError(f"{self.name} cannot be held at a voltage; sweep a bench, its rehearsal, or a simulation")
+        from instruments.sweeping import by_views  # which is made of what is defined here
+
+        return by_views(self, voltages, compliance, dwell)
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update: each crosspoint gets one pulse per slot in which its two lines coincide."""

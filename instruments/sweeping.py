@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instruments.crosspoints import FloatArray, Readings, Status
+from instruments.crosspoints import Crosspoints, FloatArray, Readings, Status, Sweep
 from instruments.errors import InputError
 from instruments.limits import Limits
 
@@ -59,6 +60,12 @@ class Levels:
             raise InputError(f"a dwell of {dwell} s is none; give zero or more")
         return Levels(held, amps, dwell)
 
+    def in_turn(self) -> Iterator[tuple[int, int, int]]:
+        """(level, row, column) of everything that is held, crosspoint after crosspoint: the order of a bench."""
+        for row, column in np.ndindex(*self.voltages.shape[1:]):
+            for level in np.flatnonzero(np.isfinite(self.voltages[:, row, column])).tolist():
+                yield level, row, column
+
     def check(self, limits: Limits) -> None:
         """Raise `LimitError` unless every level of every crosspoint is within the limits."""
         each = np.nan_to_num(np.abs(self.voltages)).max(axis=(1, 2), initial=0.0)
@@ -71,7 +78,23 @@ class Levels:
             return np.count_nonzero(np.abs(self.voltages) > limits.read_voltage, axis=0).astype(np.int64)
 
 
-def sweep(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Iterator[Readings]:
+def by_views(block: Crosspoints, voltages: ArrayLike, compliance: ArrayLike, dwell: float) -> Sweep:
+    """Each crosspoint of a block by the sweep of its own view; each view checks its own limits."""
+    levels = Levels.of(voltages, compliance, dwell, block.shape)
+    for place, each in groupby(levels.in_turn(), key=lambda one: (one[1], one[2])):
+        at = [level for level, _, _ in each]
+        part = block[place].sweep(levels.voltages[(at, *place)], levels.compliance[at], dwell)
+        with closing(part):
+            for one in part:
+                yield _spread(block.shape, place, *_numbers(one))
+
+
+def _numbers(one: Readings) -> tuple[float, float, float, float, int]:
+    floats = (float(array.item()) for array in (one.conductance, one.voltage, one.current, one.time))
+    return (*floats, int(one.status.item()))  # type: ignore[return-value]
+
+
+def sweep(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Sweep:
     """Check everything, then hold crosspoint by crosspoint, yielding each level as (1, rows, columns).
 
     A reading has the numbers of the crosspoint that was held; the others are NaN and `Status.INVALID`.
@@ -81,17 +104,15 @@ def sweep(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Iterator[Rea
     return _swept(bench, names, levels)
 
 
-def _swept(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Iterator[Readings]:
-    for place in np.ndindex(*names.shape):
-        volts = levels.voltages[(slice(None), *place)]
-        held = np.flatnonzero(np.isfinite(volts))
-        if not held.size:
-            continue
-        asked = list(zip(volts[held].tolist(), levels.compliance[held].tolist(), strict=True))
+def _swept(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Sweep:
+    rows, columns = names.shape
+    shape = rows, columns
+    for place, each in groupby(levels.in_turn(), key=lambda one: one[1:]):
+        asked = [(float(levels.voltages[at]), float(levels.compliance[at[0]])) for at in each]
         steps = _held(bench, str(names[place]), asked, levels.dwell)
         try:
             for (voltage, _), (at, measured) in zip(asked, steps, strict=True):
-                yield _only(names.shape, place, voltage, at, measured)
+                yield _spread(shape, place, *_measured(voltage, at, measured))
         finally:
             steps.close()
 
@@ -121,12 +142,19 @@ def _held(
         smu.off()
 
 
-def _only(shape: tuple[int, ...], place: tuple[int, ...], voltage: float, at: float, measured: Measurement) -> Readings:
-    """A reading of a block in which one crosspoint was held at `voltage` [V]; at 0 V there is no conductance."""
+def _measured(voltage: float, at: float, measured: Measurement) -> tuple[float, float, float, float, int]:
+    """Conductance [S], voltage, current, time, status of a crosspoint held at `voltage` [V]; no G at 0 V."""
     known = all(map(math.isfinite, (measured.voltage, measured.current))) and not measured.status & Status.INVALID
-    valid = known and voltage != 0 and measured.voltage != 0
-    conductance = measured.current / measured.voltage if valid else math.nan
-    status = int(measured.status) if valid else int(measured.status) | int(Status.INVALID)
+    if known and voltage != 0 and measured.voltage != 0:
+        conductance = measured.current / measured.voltage
+        return conductance, measured.voltage, measured.current, at, int(measured.status)
+    return math.nan, measured.voltage, measured.current, at, int(measured.status | Status.INVALID)
+
+
+def _spread(
+    shape: tuple[int, int], place: tuple[int, ...], g: float, voltage: float, current: float, at: float, status: int
+) -> Readings:
+    """A reading of a block in which one crosspoint was held: the others are NaN."""
 
     def there(value: float) -> FloatArray:
         array = np.full((1, *shape), np.nan)
@@ -135,4 +163,4 @@ def _only(shape: tuple[int, ...], place: tuple[int, ...], voltage: float, at: fl
 
     flags = np.full((1, *shape), int(Status.INVALID), dtype=np.uint8)
     flags[(0, *place)] = status
-    return Readings(there(conductance), there(measured.voltage), there(measured.current), there(at), flags)
+    return Readings(there(g), there(voltage), there(current), there(at), flags)

@@ -20,16 +20,20 @@ from instruments.crosspoints import (
     PulsePair,
     PulseTrains,
     Readings,
+    Sweep,
     counts_for,
     steps_of,
 )
 from instruments.errors import InputError
 from instruments.limits import Limits
+from instruments.sweeping import Levels
 from sim_device.device_array import DeviceArray, Loop, SimNoise
 from sim_device.device_model import DeviceModel
 from sim_device.fitted import FittedDevice
 from sim_device.population import Spread
 from sim_device.presets import Preset, preset
+from sim_device.simulated_sweep import HeldPulses, limited_readings
+from sim_device.voltage_law import VoltageLaw
 from sim_device.window import Window
 
 __all__ = ["NOMINAL", "SimCrosspoints", "SimNoise", "Spread"]
@@ -61,6 +65,8 @@ class SimCrosspoints(Crosspoints):
         [V], [s] of one reading of the whole block.
     limits
         Pulses and bias are checked against them, and pulses of every crosspoint against its budget.
+    law
+        How far other voltages go than those of the pair; without it nothing is held above the read voltage.
     """
 
     def __init__(
@@ -77,6 +83,7 @@ class SimCrosspoints(Crosspoints):
         read_voltage: float = 0.1,
         read_time: float = 0.02,
         limits: Limits | None = None,
+        law: VoltageLaw | None = None,
         clock: Clock | None = None,
         name: str = "simulated",
         details: dict[str, Any] | None = None,
@@ -93,6 +100,7 @@ class SimCrosspoints(Crosspoints):
         self._window = Window(range(shape[0]), range(shape[1]))
         self.shape, self.unit, self.name, self.pulses = shape, unit, name, pulses
         self.model, self.read_voltage, self.read_time = model, read_voltage, read_time
+        self.law = law
         self._details = {
             "model": model.name, "parameters": model.parameters(unit), "noise": vars(noise), "spread": vars(spread),
             "seed": seed, "shape": list(shape), **(details or {}),
@@ -184,6 +192,26 @@ class SimCrosspoints(Crosspoints):
         steps = steps_of(counts, self.shape)
         self._check(pulses, np.abs(steps).sum(axis=0) if self._limits else steps)
         return self._trace(steps)
+
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
+        """Hold all side by side, as `Crosspoints.sweep`: what is held counts as pulses of the pair, by the `law`."""
+        levels = Levels.of(voltages, compliance, dwell, self.shape)
+        if self._limits is not None:
+            levels.check(self._limits)
+        held = HeldPulses(self.law, self.pulses, self.read_voltage, self.shape)
+        held.check(levels.voltages, self.name)
+        return self._swept(levels, held)
+
+    def _swept(self, levels: Levels, held: HeldPulses) -> Sweep:
+        for volts, limit in zip(levels.voltages, levels.compliance.tolist(), strict=True):
+            seconds = levels.dwell + self.read_time
+            held.hold(volts, limit, seconds, lambda: self.conductance, self._hold_pulses)
+            self._clock.wait(levels.dwell)
+            read = self.read()
+            yield limited_readings(read, volts, limit)
+
+    def _hold_pulses(self, counts: IntArray) -> None:
+        self._array.pulse(self._window.box, self._window.boxed(counts))
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""

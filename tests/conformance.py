@@ -155,6 +155,72 @@ class Conformance:
         with pytest.raises(InputError):
             crosspoints.trace(np.ones((2, 2), dtype=np.int64))
 
+    # Sweeps
+
+    def swept(self, crosspoints: Crosspoints, voltages: Any, compliance: float = 5e-5) -> tuple[Any, Any]:
+        """Voltage and conductance of crosspoints at the levels they were held at: (levels, rows, columns), NaN else."""
+        parts = list(crosspoints.sweep(voltages, compliance))
+        assert all(part.conductance.shape == (1, *crosspoints.shape) for part in parts)
+        readings = Readings.join(parts)
+        rows, columns = crosspoints.shape
+        wanted = np.asarray(voltages, dtype=float)
+        levels = np.broadcast_to(wanted.reshape(-1, 1, 1) if wanted.ndim == 1 else wanted, (len(wanted), rows, columns))
+        volts, g = np.full(levels.shape, np.nan), np.full(levels.shape, np.nan)
+        for row, column in np.ndindex(rows, columns):
+            held = np.isfinite(readings.time[:, row, column])
+            asked = np.isfinite(levels[:, row, column])
+            assert np.count_nonzero(held) == np.count_nonzero(asked)
+            assert np.all(np.diff(readings.time[held, row, column]) >= 0)
+            volts[asked, row, column] = readings.voltage[held, row, column]
+            g[asked, row, column] = readings.conductance[held, row, column]
+        return volts, g
+
+    def test_a_sweep_measures_at_every_level_in_order_and_at_these_moves_nothing(
+        self, crosspoints: Crosspoints
+    ) -> None:
+        before = self.level(crosspoints)
+        asked = np.array([0.02, 0.05, 0.1, 0.05, -0.05, -0.1])
+        volts, g = self.swept(crosspoints, asked)
+        assert volts == pytest.approx(np.broadcast_to(asked[:, None, None], volts.shape), rel=1e-2)
+        # noise of one reading in place of a mean, at half of the read voltage and more
+        assert np.all(np.abs(g[1:] - before) < 2 * self.unmoved * np.sqrt(self.READS))
+        self.assert_unmoved(crosspoints, before)
+
+    def test_a_sweep_leaves_alone_what_is_given_no_voltage(self, crosspoints: Crosspoints) -> None:
+        levels = np.full((3, *crosspoints.shape), np.nan)
+        levels[:, -1, -1] = [0.05, 0.1, 0.05]
+        volts, _ = self.swept(crosspoints, levels)
+        assert np.array_equal(np.isfinite(volts), np.isfinite(levels))
+
+    def test_a_sweep_may_be_left_at_any_level(self, crosspoints: Crosspoints) -> None:
+        before = self.level(crosspoints)
+        sweep = crosspoints.sweep(np.linspace(0.02, 0.1, 9), 5e-5)
+        next(sweep)
+        sweep.close()
+        self.assert_unmoved(crosspoints, before)
+
+    @pytest.mark.parametrize(
+        ("voltages", "compliance", "dwell"),
+        [
+            ([np.inf], 1e-6, 0.0),
+            ([0.1], 0.0, 0.0),
+            ([0.1], np.nan, 0.0),
+            ([0.1], 1e-6, -1.0),
+            (np.ones((1, 9)), 1e-6, 0.0),
+        ],
+    )
+    def test_a_sweep_that_is_none_is_refused(
+        self, crosspoints: Crosspoints, voltages: Any, compliance: float, dwell: float
+    ) -> None:
+        with pytest.raises(InputError):
+            list(crosspoints.sweep(voltages, compliance, dwell))
+
+    def test_a_sweep_beyond_the_limits_is_refused_and_nothing_moves(self, crosspoints: Crosspoints) -> None:
+        before = self.level(crosspoints)
+        with pytest.raises(InputError):
+            list(crosspoints.sweep([0.05, 1000.0], 5e-5))
+        self.assert_unmoved(crosspoints, before)
+
     # Arrays
 
     def test_coincidences_pulse(self, crosspoints: Crosspoints) -> None:

@@ -9,6 +9,7 @@ uncertain.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,10 +24,12 @@ from instruments.crosspoints import (
     PulsePair,
     Readings,
     Status,
+    Sweep,
     counts_for,
     steps_of,
 )
 from instruments.errors import RunError
+from instruments.sweeping import Levels
 from labshd.run_files import AppendFile
 from protocols.protocol import Series
 
@@ -60,6 +63,7 @@ class _Tape:
     read: int = 0
     pulsed: int = 0
     in_doubt: IntArray | None = field(default=None)
+    lived: bool = False  # whether anything new was read
 
     @property
     def live(self) -> bool:
@@ -124,6 +128,7 @@ class ResumableCrosspoints(Crosspoints):
     def _live(self, readings: Readings) -> Readings:
         """New readings on the clock of the run, the first of them uncertain after pulses that may not have come."""
         tape, status = self._tape, readings.status.copy()
+        tape.lived = True
         if tape.in_doubt is not None:
             status[0][tape.in_doubt != 0] |= int(Status.UNCERTAIN)
             tape.in_doubt = None
@@ -135,6 +140,22 @@ class ResumableCrosspoints(Crosspoints):
         for step in steps_of(counts, self.shape):
             self.pulse(step, pulses)
             yield self.read()
+
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
+        """Levels whose readings were kept are not held again; the first after them may have been held, and says so."""
+        levels, tape = Levels.of(voltages, compliance, dwell, self.shape), self._tape
+        left = levels.voltages.copy()
+        for at in levels.in_turn():
+            if tape.read >= len(tape.before):
+                break
+            yield self.read()
+            left[at] = np.nan
+        going_on = len(tape.before) > 0 and not tape.lived
+        with closing(self.inner.sweep(left, levels.compliance, dwell)) as held:
+            for readings in held:
+                if going_on:
+                    tape.in_doubt, going_on = np.isfinite(readings.time[0]).astype(np.int64), False
+                yield self._live(readings)
 
     def wait(self, seconds: float) -> None:
         """Wait, unless that was done before."""
