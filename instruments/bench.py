@@ -1,13 +1,12 @@
 """Crosspoints on a bench: a pulse source, a source-measure unit and a switch matrix behind the one interface.
 
-Relays move cold: both outputs are off before a relay moves. While a crosspoint is pulsed only the generator drives it,
-while it is read only the source-measure unit does (see `instruments.wiring`). Limits and the pulse budget are checked
-for everything that is asked before the first byte of it is sent.
+Relays move cold: outputs are off before a relay moves (`instruments.switching`). Who drives, grounds or holds what in
+each phase is data (`instruments.phases`). Limits and the pulse budget are checked for everything that is asked before
+the first byte of it is sent.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -25,18 +24,19 @@ from instruments.crosspoints import (
     PulsePair,
     Readings,
     Status,
+    Sweep,
     counts_for,
     index_pair,
     steps_of,
 )
 from instruments.errors import InputError
 from instruments.limits import Limits
+from instruments.phases import Phase
 from instruments.pulse_count import PulseCount
-from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix, every
+from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
 from instruments.sweeping import Levels, sweep
-from instruments.wiring import Relay, Wiring
-
-log = logging.getLogger(__name__)
+from instruments.switching import Switching
+from instruments.wiring import Kind, Wiring
 
 
 @dataclass(frozen=True)
@@ -55,6 +55,8 @@ class Bench:
     ----------
     settle
         [s] between the last pulse on a crosspoint and a reading of it: ECRAM relaxes after a pulse.
+    bias
+        The further source that a wiring may need: for a word line, a gate that is held, the row of a crossbar.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Bench:
         settle: float,
         clock: Clock,
         origin: Origin,
+        bias: SourceMeasureUnit | None = None,
     ) -> None:
         self.generator = generator
         self.smu = smu
@@ -82,6 +85,7 @@ class Bench:
         self.clock = clock
         self.origin = origin
         self.count = PulseCount()
+        self.switching = Switching(generator, smu, matrix, bias, wiring=wiring, clock=clock)
         self._last_pulse: dict[str, float] = {}
         self._forget()
 
@@ -91,12 +95,9 @@ class Bench:
         return self.count.applied
 
     def _forget(self) -> None:
-        """After outputs went off by `safe`: nothing is known to be configured, driven or connected."""
+        """After outputs went off by `safe`: nothing is known to be configured."""
         self._pulse_set: Pulse | None = None
-        self._bias_set = False
-        self._generator_on = False
-        self._smu_on = False
-        self._relays: tuple[Relay, ...] | None = None
+        self._read_set: float | None = None  # [V] that the source-measure unit is configured for
 
     # -- pulsing -------------------------------------------------------------------------------------------------
 
@@ -123,14 +124,17 @@ class Bench:
 
     def pulse(self, name: str, pulse: Pulse, count: int) -> None:
         """Apply `count` of `pulse` to one crosspoint that `check` has let pass."""
-        self._connect(self.wiring.pulse_relays(name))
-        if self._pulse_set != pulse:
+        switching = self.switching
+        setup = switching.setup(name, Phase.UP if self._is_up(pulse) else Phase.DOWN)
+        if switching.enter(setup):
+            self._pulse_set = self._read_set = None
+            self.generator.take_over()
+        at_generator = pulse if setup.sign > 0 else Pulse(-pulse.voltage, pulse.width)
+        if self._pulse_set != at_generator:
             self._pulse_set = None
-            self.generator.configure(pulse)
-            self._pulse_set = pulse
-        if not self._generator_on:
-            self._generator_on = True
-            self.generator.output_on()
+            self.generator.configure(at_generator)
+            self._pulse_set = at_generator
+        switching.generator_goes_on()
         # Counted before they are fired: a pulse whose delivery is unknown has been spent.
         self.count.firing(name, count)
         try:
@@ -139,22 +143,29 @@ class Bench:
             self._last_pulse[name] = self.clock.now()
         self.count.confirmed(name, count)
 
+    def _is_up(self, pulse: Pulse) -> bool:
+        return (pulse.voltage > 0) == (self.pulses.up.voltage > 0)
+
     # -- reading -------------------------------------------------------------------------------------------------
 
     def measure(self, name: str, repeats: int) -> list[tuple[float, Measurement]]:
         """`repeats` measurements of one crosspoint, each with its time [s], after the settling time."""
-        self._connect(self.wiring.read_relays(name))
-        if not self._bias_set:
-            self.smu.configure(self.reading.voltage, self.reading.compliance, self.reading.integration)
-            self._bias_set = True
+        setup = self.switching.setup(name, Phase.READ)
+        if self.switching.enter(setup):
+            self._pulse_set = self._read_set = None
+            self.smu.take_over()
+        voltage = 0.0 if setup.sensed else self.reading.voltage
+        if self._read_set != voltage:
+            self.smu.configure(voltage, self.reading.compliance, self.reading.integration)
+            self._read_set = voltage
         remaining = self._last_pulse.get(name, -math.inf) + self.settle - self.clock.now()
         if remaining > 0:
             self.clock.wait(remaining)
-        if not self._smu_on:
-            self._smu_on = True
-            self.smu.output_on()
+        self.switching.smu_goes_on()
         begun = self.clock.now()
         measured = self.smu.measure(repeats)
+        if setup.bias is not None and setup.sensed:
+            measured = [replace(one, voltage=setup.bias - one.voltage, current=-one.current) for one in measured]
         if self.count.doubtful and self.count.is_doubtful(name):
             measured[0] = replace(measured[0], status=measured[0].status | Status.UNCERTAIN)
         # Measurements of one call follow each other evenly: each has the time at which it ended.
@@ -165,11 +176,13 @@ class Bench:
 
     def begin_sweep(self, name: str) -> SourceMeasureUnit:
         """Connect one crosspoint as for reading, outputs off; its bias is configured anew by the next reading."""
-        self._connect(self.wiring.read_relays(name))
-        if self._smu_on:
-            self.smu.off()
-            self._smu_on = False
-        self._bias_set = False
+        if self.wiring.kind is Kind.CROSSBAR:
+            raise InputError("a crosspoint of a crossbar is read between two sources, neither of which may be swept")
+        if self.switching.enter(self.switching.setup(name, Phase.READ)):
+            self._pulse_set = None
+            self.smu.take_over()
+        self.switching.smu_off()
+        self._read_set = None
         return self.smu
 
     def count_stress(self, name: str, voltage: float) -> None:
@@ -177,30 +190,9 @@ class Bench:
         if abs(voltage) > self.limits.read_voltage:
             self.pulses_applied[name] = self.pulses_applied.get(name, 0) + 1
 
-    # -- switching -----------------------------------------------------------------------------------------------
-
-    def _connect(self, relays: tuple[Relay, ...]) -> None:
-        """Close exactly `relays`, cold."""
-        if self.matrix is None or relays == self._relays:
-            return
-        if self._generator_on:
-            self.generator.off()
-            self._generator_on = False
-        if self._smu_on:
-            self.smu.off()
-            self._smu_on = False
-        self._relays = None
-        matrix = self.matrix
-        matrix.close(matrix.channel(relay.slot, relay.row, relay.column) for relay in relays)
-        self._relays = relays
-
     def safe(self) -> None:
-        """Generator off, source-measure unit off, relays open: write-only, whatever the others do; never raises."""
-        stops = [self.generator.off, self.smu.off]
-        if self.matrix is not None:
-            stops.append(self.matrix.off)
-        for error in every(stops):
-            log.error("while switching off: %s", error)
+        """Every output off, relays open: write-only, whatever the others do; never raises."""
+        self.switching.safe()
         self._forget()
 
 
@@ -252,7 +244,7 @@ class BenchCrosspoints(Crosspoints):
                     self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(count))
             yield self.read()
 
-    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Iterator[Readings]:
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
         """Crosspoint by crosspoint, as `instruments.sweeping`; all of it is checked before the first byte is sent."""
         return sweep(self.bench, self.names, Levels.of(voltages, compliance, dwell, self.shape))
 

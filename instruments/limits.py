@@ -19,6 +19,9 @@ class Limits(BaseModel):
     read_voltage: Volts = Field(gt=0, description="largest magnitude of a read or bias voltage, either sign")
     current: Amperes = Field(gt=0, description="largest compliance current of the source-measure unit")
     pulses_per_crosspoint: int = Field(gt=0, description="endurance budget: pulses that a crosspoint may ever see")
+    gate_voltage: Volts | None = Field(
+        default=None, gt=0, description="largest magnitude held on a gate or a word line; not given: none is held"
+    )
     sweep_voltage: Volts | None = Field(
         default=None, gt=0, description="largest magnitude held in a sweep (forming, I-V); not given: no sweeps at all"
     )
@@ -48,6 +51,24 @@ class Limits(BaseModel):
                 f"a compliance of {text(current, 'A')} is beyond the limit of {text(self.current, 'A')} "
                 "(limits.current); lower it, or raise the limit if the device allows it"
             )
+
+    def check_gate(self, voltage: float, current: float) -> None:
+        """Raise `LimitError` unless a gate may be held at `voltage` [V] with a compliance of `current` [A]."""
+        if self.gate_voltage is None:
+            raise LimitError(
+                f"this station allows no gate to be held at {text(voltage, 'V')}: it names no limits.gate_voltage; "
+                "give one in the station file if the gate may be held at such a voltage"
+            )
+        if not abs(voltage) <= self.gate_voltage:
+            raise LimitError(
+                f"a gate held at {text(voltage, 'V')} is beyond the limit of ±{text(self.gate_voltage, 'V')} "
+                "(limits.gate_voltage); lower it, or raise the limit if the gate allows it"
+            )
+        self.check_bias(0.0, current)
+
+    def at_gate(self) -> GateLimits:
+        """The limits of the source that holds a gate."""
+        return GateLimits(**dict(self))
 
     def check_sweep(self, voltage: float, current: float) -> None:
         """Raise `LimitError` unless a crosspoint may be held at `voltage` [V] with a compliance of `current` [A].
@@ -81,3 +102,18 @@ class Limits(BaseModel):
                 f"budget of {self.pulses_per_crosspoint} (limits.pulses_per_crosspoint); ask for fewer pulses, or "
                 "raise the budget if the device allows it"
             )
+
+
+class GateLimits(Limits):
+    """The limits of a station as they are for a source that holds a gate: whatever it holds is a gate voltage."""
+
+    def check_bias(self, voltage: float, current: float) -> None:
+        """As `check_gate`."""
+        if voltage == 0:
+            super().check_bias(voltage, current)
+        else:
+            self.check_gate(voltage, current)
+
+    def check_sweep(self, voltage: float, current: float) -> None:
+        """As `check_gate`."""
+        self.check_bias(voltage, current)

@@ -38,6 +38,13 @@ class InstrumentRole(ABC):
     def prepare(self) -> None:
         """From whatever state to a known one with outputs off, then verify the error queue."""
 
+    def take_over(self) -> None:
+        """Set the instrument up again after it was used in another role on the same output; it ends with outputs off.
+
+        An instrument that can do so in less time than `prepare` takes overrides this.
+        """
+        self.prepare()
+
     @abstractmethod
     def off(self) -> None:
         """Outputs off, relays open. Write-only, no query before it; may raise only what the wire raises."""

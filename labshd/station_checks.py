@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from instruments import wiring
 from instruments.crosspoints import Pulse
 from instruments.errors import InputError
 from instruments.limits import Limits
@@ -20,17 +19,16 @@ from labshd.station_schema import (
     SimulatedEntry,
     SimulatedFile,
     TrainingEntry,
-    WiringEntry,
 )
-from labshd.toml_file import Key, Problem, nearest
+from labshd.toml_file import Problem, nearest
+from labshd.wiring_checks import wiring_checks
 
 
 def cross_checks(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """Rules between sections. Each looks only at sections that are right in themselves."""
     yield from _within_limits(sections)
     yield from _drivers(sections)
-    yield from _rows(sections)
-    yield from _columns(sections)
+    yield from wiring_checks(sections)
     yield from _training(sections)
     yield from _devices(sections, folder)
 
@@ -64,7 +62,8 @@ def _drivers(sections: dict[str, Any]) -> Iterator[Problem]:
         entry: InstrumentEntry | None = getattr(instruments, role)
         if entry is None:
             continue
-        fitting = [name for name, info in drivers.known().items() if info.role == role]
+        wanted = "smu" if role == "bias" else role
+        fitting = [name for name, info in drivers.known().items() if info.role == wanted]
         if entry.driver not in fitting:
             yield Problem(
                 ("instruments", role, "driver"), entry.driver, f"no {role} driver" + nearest(entry.driver, fitting)
@@ -74,63 +73,10 @@ def _drivers(sections: dict[str, Any]) -> Iterator[Problem]:
         yield Problem(("instruments",), resource, "two instruments share this resource; each needs its own")
 
 
-def _rows(sections: dict[str, Any]) -> Iterator[Problem]:
-    entry: WiringEntry | None = sections.get("wiring")
-    instruments: InstrumentsEntry | None = sections.get("instruments")
-    if entry is None or instruments is None:
-        return
-    rows = {"generator": entry.generator, "smu": entry.smu, "ground": entry.ground}
-    if instruments.matrix is None:
-        for name in (name for name, row in rows.items() if row):
-            yield Problem(("wiring", name), rows[name], "a row of a matrix, but instruments.matrix names none")
-        if entry.kind is not wiring.Kind.THREE_TERMINAL:
-            yield Problem(("wiring", "kind"), entry.kind.value, "needs a switch matrix: name one in instruments.matrix")
-        return
-    for name in ("generator", "smu"):
-        if rows[name] is None:
-            yield Problem(("wiring", name), None, 'is missing: the row of the matrix, such as "A"')
-    used = [row for row in rows.values() if row]
-    for row in sorted({row for row in used if used.count(row) > 1}):
-        yield Problem(("wiring",), row, "one row of the matrix for two of generator, smu, ground; give each its own")
-
-
-def _columns(sections: dict[str, Any]) -> Iterator[Problem]:
-    entry: WiringEntry | None = sections.get("wiring")
-    crosspoints: dict[str, CrosspointEntry] | None = sections.get("crosspoints")
-    instruments: InstrumentsEntry | None = sections.get("instruments")
-    if entry is None or crosspoints is None or instruments is None:
-        return
-    if instruments.matrix is None:
-        if len(crosspoints) > 1:
-            yield Problem(
-                ("crosspoints",), ", ".join(crosspoints), "without a matrix one device can be wired, not more"
-            )
-        return
-    owner: dict[int, str] = {}
-    for name, crosspoint in crosspoints.items():
-        needed = wiring.TERMINALS[entry.kind]
-        for terminal in wiring.Terminal:
-            column = crosspoint.column(terminal)
-            key: Key = ("crosspoints", name, terminal.value)
-            if terminal in needed and column is None:
-                yield Problem(key, None, f"is missing: the column of the matrix; a {entry.kind.value} device needs it")
-            elif terminal not in needed and column is not None:
-                yield Problem(key, column, f"a {entry.kind.value} device has no {terminal.value}; remove it")
-            elif column is not None and column in owner:
-                rule = (
-                    f"column {column} is {owner[column]} already: two names for one electrode; give each its own column"
-                )
-                yield Problem(key, column, rule)
-            elif column is not None:
-                owner[column] = f"{name}.{terminal.value}"
-
-
 def _training(sections: dict[str, Any]) -> Iterator[Problem]:
     entry: TrainingEntry | None = sections.get("training")
     if entry is None:
         return
-    if entry.auxiliary == entry.core:
-        yield Problem(("training", "core"), entry.core, "A and C must be two crosspoints")
     names = set[str]()
     if "crosspoints" in sections:
         names = set(sections["crosspoints"])

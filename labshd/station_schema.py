@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from instruments import wiring
 from instruments.bench import ReadSetting
@@ -14,7 +16,19 @@ from instruments.units import Amperes, Seconds, Volts
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Row = Annotated[str, Field(pattern=r"^[A-H]$")]
-Column = Annotated[int, Field(ge=1, le=99)]
+_PLACE = re.compile(r"([1-9]):([1-9]\d?)")
+
+
+def _place(said: Any) -> Any:
+    """A column number on the card in `wiring.slot`, or "slot:column"."""
+    if isinstance(said, int) and not isinstance(said, bool) and 1 <= said <= 99:
+        return said
+    if isinstance(said, str) and _PLACE.fullmatch(said):
+        return said
+    raise ValueError('a column is a number from 1, or "slot:column" such as "2:3"')
+
+
+Column = Annotated[int | str, BeforeValidator(_place)]
 
 
 class _Entry(BaseModel):
@@ -53,10 +67,13 @@ class InstrumentEntry(_Entry):
 
 
 class InstrumentsEntry(_Entry):
-    """The instruments by role."""
+    """The instruments by role, in the order in which they are switched off."""
 
     generator: InstrumentEntry
     smu: InstrumentEntry
+    bias: InstrumentEntry | None = Field(
+        default=None, description="a further source-measure unit: holds a word line, a gate, or a crossbar's row"
+    )
     matrix: InstrumentEntry | None = None
 
 
@@ -64,22 +81,42 @@ class WiringEntry(_Entry):
     """Kind of device, and the rows of the matrix on which the instruments are."""
 
     kind: wiring.Kind
-    slot: int = Field(default=1, ge=1, le=6)
+    slot: int = Field(default=1, ge=1, le=6, description="of columns that name none")
     generator: Row | None = None
+    inverse: Row | None = Field(default=None, description="the generator's second output, for half-select voltages")
     smu: Row | None = None
+    bias: Row | None = None
     ground: Row | None = None
+    settle: Seconds = Field(default=0.0, ge=0, description="after relays have moved, beside the matrix's own time")
+    read_gate: wiring.ReadGate | None = Field(default=None, description="a three-terminal device's gate while read")
+    scheme: wiring.Scheme | None = Field(default=None, description="the lines of a crossbar that are not selected")
+
+
+class BiasEntry(_Entry):
+    """What the bias source holds while conductance is set (up), reset (down) and read, and the most it may give."""
+
+    set: Volts | None = None
+    reset: Volts | None = None
+    read: Volts | None = None
+    compliance: Amperes = Field(gt=0)
 
 
 class CrosspointEntry(_Entry):
-    """The columns of the matrix on which the electrodes of one crosspoint are."""
+    """The columns of the matrix on which the electrodes or lines of one crosspoint are."""
 
     gate: Column | None = None
     channel: Column | None = None
     top: Column | None = None
+    source: Column | None = None
+    row: Column | None = None
+    column: Column | None = None
 
-    def column(self, terminal: wiring.Terminal) -> int | None:
-        """The column of a terminal, None where it is not wired."""
-        return getattr(self, terminal.value)
+    def place(self, terminal: wiring.Terminal, slot: int) -> wiring.Column | None:
+        """Where a terminal is, None where it is not wired; on the card in `slot` unless it says another."""
+        said: int | str | None = getattr(self, terminal.value)
+        if isinstance(said, str):
+            return wiring.Column(*map(int, said.split(":")))
+        return None if said is None else wiring.Column(slot, said)
 
 
 class RehearsalEntry(_Entry):
@@ -107,6 +144,7 @@ class BenchFile(_Entry):
     read: ReadEntry
     instruments: InstrumentsEntry
     wiring: WiringEntry
+    bias: BiasEntry | None = None
     crosspoints: dict[Name, CrosspointEntry] = Field(min_length=1)
     rehearsal: RehearsalEntry = RehearsalEntry()
     training: TrainingEntry | None = None
@@ -122,17 +160,47 @@ class BenchFile(_Entry):
 
     def bench_wiring(self) -> wiring.Wiring:
         """The wiring of a checked file."""
-        entry = self.wiring
-        if entry.generator is None or entry.smu is None:
-            return wiring.Wiring(entry.kind, None)
-        columns = {
-            (name, terminal): column
-            for name, crosspoint in self.crosspoints.items()
-            for terminal in wiring.TERMINALS[entry.kind]
-            if (column := crosspoint.column(terminal)) is not None
+        return wiring_of(self.wiring, self.instruments, self.crosspoints, self.bias, self.read.voltage)
+
+
+def wiring_of(
+    entry: WiringEntry,
+    instruments: InstrumentsEntry,
+    crosspoints: Mapping[str, CrosspointEntry],
+    bias: BiasEntry | None,
+    read_voltage: float,
+) -> wiring.Wiring:
+    """The wiring of sections that are right in themselves. The row of a crossbar is read at `read_voltage` [V]."""
+    levels = None
+    if bias is not None:
+        read = read_voltage if entry.kind is wiring.Kind.CROSSBAR else bias.read
+        levels = wiring.BiasLevels(bias.set, bias.reset, read, bias.compliance)
+    same_box = instruments.generator.resource == instruments.smu.resource
+    matrix = None
+    if instruments.matrix is not None and entry.generator is not None and entry.smu is not None:
+        columns: dict[tuple[str, wiring.Terminal], int | wiring.Column] = {
+            (name, terminal): place
+            for name, crosspoint in crosspoints.items()
+            for terminal in wiring.TERMINALS[entry.kind] + wiring.OPTIONAL.get(entry.kind, ())
+            if (place := crosspoint.place(terminal, entry.slot)) is not None
         }
-        matrix = wiring.MatrixCabling(entry.slot, entry.generator, entry.smu, entry.ground, columns)
-        return wiring.Wiring(entry.kind, matrix)
+        matrix = wiring.MatrixCabling(
+            entry.slot, entry.generator, entry.smu, entry.ground, columns, bias=entry.bias, inverse=entry.inverse
+        )
+    return wiring.Wiring(
+        entry.kind,
+        matrix,
+        settle=entry.settle,
+        read_gate=entry.read_gate,
+        bias=levels,
+        scheme=entry.scheme or wiring.Scheme.HALF,
+        one_output=same_box and entry.generator == entry.smu and _one_electrode(entry),
+    )
+
+
+def _one_electrode(entry: WiringEntry) -> bool:
+    """Whether generator and source-measure unit are cabled to one place: a row of the matrix, or one electrode."""
+    return entry.generator is not None or entry.kind is not wiring.Kind.THREE_TERMINAL
 
 
 class SimulatedEntry(_Entry):

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from instruments.errors import InputError
+from instruments.phases import Phase, setup
 from labshd.station_file import read_station_file
 from labshd.station_schema import BenchFile, SimulatedFile
 
@@ -36,7 +37,8 @@ def refused(tmp_path: Path) -> Callable[..., str]:
 def test_the_examples_are_right(name: str) -> None:
     file, _ = read_station_file(STATIONS / name)
     assert isinstance(file, BenchFile)
-    assert file.bench_wiring().pulse_relays("A1") != file.bench_wiring().read_relays("A1")
+    wiring = file.bench_wiring()
+    assert setup(wiring, "A1", Phase.UP).relays != setup(wiring, "A1", Phase.READ).relays
 
 
 def test_a_simulated_station_names_its_crosspoints_by_row_and_column() -> None:

@@ -13,6 +13,15 @@ from instruments.roles import InstrumentRole
 
 
 @dataclass(frozen=True)
+class MatrixSize:
+    """What a matrix has: slots, and on the card in each, row letters and columns counted from 1."""
+
+    slots: int
+    rows: str
+    columns: int
+
+
+@dataclass(frozen=True)
 class Known:
     """A driver: `place` as module:class inside this package, and what a station needs to know without importing it.
 
@@ -24,12 +33,15 @@ class Known:
         Text that the answer to ``*IDN?`` must contain, in any case.
     title
         The instrument as a person calls it.
+    size
+        Of a matrix.
     """
 
     place: str
     role: str
     identity: str
     title: str
+    size: MatrixSize | None = None
 
 
 _KNOWN = {
@@ -45,8 +57,12 @@ _KNOWN = {
     "keithley-2600b-channel-b": Known(
         "keithley_2600b:Keithley2600BChannelB", "smu", "MODEL 26", "Keithley 2600B, channel B"
     ),
-    "keithley-7001": Known("keithley_7001:Keithley7001", "matrix", "MODEL 7001", "Keithley 7001 switch system"),
-    "keithley-707b": Known("keithley_707b:Keithley707B", "matrix", "707B", "Keithley 707B switching matrix"),
+    "keithley-7001": Known(
+        "keithley_7001:Keithley7001", "matrix", "MODEL 7001", "Keithley 7001 switch system", MatrixSize(2, "ABCD", 10)
+    ),
+    "keithley-707b": Known(
+        "keithley_707b:Keithley707B", "matrix", "707B", "Keithley 707B switching matrix", MatrixSize(6, "ABCDEFGH", 12)
+    ),
     "keysight-33500b": Known(
         "keysight_33500b:Keysight33500B", "generator", ",335", "Keysight 33500B waveform generator"
     ),

@@ -218,10 +218,10 @@ class VirtualBench(Circuit):
 
     def _switched(self, matrix: MatrixCabling, relays: frozenset[Relay]) -> _Reach:
         """Follow closed relays from row to column and on to other rows, until nothing new is found."""
-        closed = [(relay.row, relay.column) for relay in relays if relay.slot == matrix.slot]
+        closed = [(relay.row, Column(relay.slot, relay.column)) for relay in relays]
 
-        def joined_with(row: str) -> tuple[set[str], set[int]]:
-            rows, columns = {row}, set[int]()
+        def joined_with(row: str) -> tuple[set[str], set[Column]]:
+            rows, columns = {row}, set[Column]()
             while True:
                 new_columns = {c for r, c in closed if r in rows}
                 new_rows = rows | {r for r, c in closed if c in new_columns}
@@ -229,8 +229,8 @@ class VirtualBench(Circuit):
                     return rows, columns
                 rows, columns = new_rows, new_columns
 
-        def electrodes(columns: set[int]) -> tuple[Electrode, ...]:
-            return tuple(electrode for electrode, column in matrix.columns.items() if column in columns)
+        def electrodes(columns: set[Column]) -> tuple[Electrode, ...]:
+            return tuple(electrode for electrode in matrix.columns if matrix.column(*electrode) in columns)
 
         rows, pulsed = joined_with(matrix.generator)
         grounded = (
