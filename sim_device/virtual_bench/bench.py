@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from instruments.clock import Clock, VirtualClock
 from instruments.errors import InputError
-from instruments.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
+from instruments.wiring import Column, Kind, MatrixCabling, Relay, Terminal, Wiring
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.device import VirtualDevice
 from sim_device.virtual_bench.twins import Twin, make_twin
