@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol as Interface
 from weakref import WeakKeyDictionary
@@ -20,6 +22,30 @@ class RecordedStation(Interface):
     def keep_wire(self, path: Path | None) -> None:
         """From now on write every message to and from the instruments, if there are any, to `path`; None ends that."""
         ...
+
+    def count_earlier(self, runs: Path) -> None:
+        """Count what the runs in the folder `runs` gave the devices towards their budgets, once."""
+        ...
+
+    def note_pulses(self, path: Path, before: Mapping[str, int]) -> None:
+        """From now on note pulses at `path` before they are fired, going on from `before`; where there is a bench."""
+        ...
+
+    def noted_pulses(self) -> PulsesOfRun | None:
+        """End that; gives what was noted, None where there is no bench."""
+        ...
+
+    def asked_to_stop(self) -> str | None:
+        """Who asked, from another process, that what is done with the instruments ends; None while nobody has."""
+        ...
+
+
+@dataclass(frozen=True)
+class PulsesOfRun:
+    """Pulses by name of crosspoint: all that were `fired`, and how many of them are `uncertain`."""
+
+    fired: dict[str, int]
+    uncertain: dict[str, int]
 
 
 _stations: WeakKeyDictionary[Crosspoints, RecordedStation] = WeakKeyDictionary()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import re
 import socket
@@ -27,6 +28,7 @@ from labshd.run_files import read_json, write_json
 log = logging.getLogger(__name__)
 
 FOLDER_VARIABLE = "LABSHD_LOCKS"
+LOOK_EVERY = 0.05  # [s] between two looks whether someone asked for an end: to look takes as long as a pulse
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,7 @@ class BenchLock:
     def __init__(self, resources: Iterable[str], station: Path) -> None:
         self._held: list[tuple[FileLock, Path]] = []
         self._stop: list[Path] = []
+        self._looked = -math.inf
         me, taken = Holder.of_this_process(station), dict[str, str]()
         for key in sorted({resource_key(resource) for resource in resources}):
             holder = self._take(key, me)
@@ -138,7 +141,11 @@ class BenchLock:
         return None
 
     def asked_to_stop(self) -> str | None:
-        """Who asked this process to end what it does with the bench, None while nobody has."""
+        """Who asked this process to end what it does with the bench, None while nobody has; looks now and then."""
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY:
+            return None
+        self._looked = now
         for path in self._stop:
             if path.exists():
                 by = Holder.read(path)

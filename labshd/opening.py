@@ -59,42 +59,60 @@ def entries(file: BenchFile) -> dict[str, InstrumentEntry]:
     return {role: entry for role, entry in every_role.items() if entry is not None}
 
 
-def open_each(file: BenchFile, link: Link, sink: Sink) -> tuple[dict[str, Opened], list[InstrumentReport]]:
-    """Open and identify every instrument; gives those that answer by role, and reports of those that do not."""
-    opened: dict[str, Opened] = {}
+def open_each(
+    file: BenchFile, link: Link, sink: Sink, *, off_first: bool = False
+) -> tuple[dict[str, Opened], list[InstrumentReport]]:
+    """Open and identify every instrument; gives those that answer by role, and reports of those that do not.
+
+    `off_first` switches off all that can be reached before any of them is asked a question: one that hangs must not
+    keep the others on.
+    """
+    connected: dict[str, Opened] = {}
     failed: list[InstrumentReport] = []
     for role, entry in entries(file).items():
         report = InstrumentReport(role, entry.driver, entry.resource)
         try:
-            opened[role] = Opened(_open(file, role, entry, link, sink, report), report)
+            connected[role] = Opened(_connect(file, role, entry, link, sink), report)
         except LabshdError as error:
             report.problem = str(error)
             failed.append(report)
+    if off_first:
+        switch_off(connected)
+    opened: dict[str, Opened] = {}
+    for role, one in connected.items():
+        try:
+            _identify(one, entries(file)[role])
+            opened[role] = one
+        except LabshdError as error:
+            one.report.problem = str(error)
+            failed.append(one.report)
+            one.instrument.disconnect()
+        except BaseException:
+            close_all(connected)
+            raise
     return opened, failed
 
 
-def _open(
-    file: BenchFile,
-    role: str,
-    entry: InstrumentEntry,
-    link: Link,
-    sink: Sink,
-    report: InstrumentReport,
-) -> InstrumentRole:
+def _connect(file: BenchFile, role: str, entry: InstrumentEntry, link: Link, sink: Sink) -> InstrumentRole:
+    """A connection with a driver on it; nothing is sent."""
     from instruments import drivers
     from instruments.wire import Wire
 
-    wire = Wire(entry.resource, link.library, instrument=role, clock=link.clock, sink=sink)
     driver = cast("Callable[..., InstrumentRole]", drivers.load(entry.driver))
+    wire = Wire(entry.resource, link.library, instrument=role, clock=link.clock, sink=sink)
     try:
-        instrument = driver(wire, file.limits)
-        identity = instrument.identity()
-        report.identity = identity
-        _verify(entry, identity, drivers.known()[entry.driver].identity)
+        return driver(wire, file.limits)
     except BaseException:
         wire.close()
         raise
-    return instrument
+
+
+def _identify(one: Opened, entry: InstrumentEntry) -> None:
+    """Ask who it is; raise `WrongInstrument` unless it is who the station file says."""
+    from instruments import drivers
+
+    one.report.identity = one.instrument.identity()
+    _verify(entry, one.report.identity, drivers.known()[entry.driver].identity)
 
 
 def _verify(entry: InstrumentEntry, identity: str, expected: str) -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +15,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from instruments.crosspoints import Crosspoints
-from instruments.errors import LabshdError, RunError
-from instruments.roles import every
+from instruments.errors import LabshdError
 from instruments.units import text
 from labshd.belonging import RecordedStation, station_of
 from labshd.continuing import beyond, taken_before
+from labshd.ending import Ending
 from labshd.progress import NoProgress, Progress
 from labshd.provenance import What, Where, source_of
 from labshd.run_writer import RunWriter
@@ -36,12 +35,15 @@ NOTE_EVERY = 0.1  # [s] between notes of the progress: to write one takes longer
 class Recording:
     """A run that is being recorded; made by `recording`."""
 
-    def __init__(self, writer: RunWriter, progress: Progress, caught: Interrupts) -> None:
+    def __init__(
+        self, writer: RunWriter, progress: Progress, caught: Interrupts, station: RecordedStation | None = None
+    ) -> None:
         self.folder = writer.folder
         self.why_stopped = ""
         self._writer = writer
         self._progress = progress
         self._caught = caught
+        self._station = station
         self._note, self._noted = "", -math.inf  # the note of the progress, and when it was made
 
     def points(self, points: Points, array: str = "", *, advance: bool = True) -> None:
@@ -51,6 +53,7 @@ class Recording:
         """
         with self._caught.deferred():
             self._writer.points(points, array)
+        self._heed()
         if not advance:
             return
         pulses = int(np.abs(known_counts(points.counts)).sum())
@@ -65,6 +68,11 @@ class Recording:
             self._writer.steps(columns)
         rows = max((np.size(values) for values in columns.values()), default=0)
         self._progress.advance(rows, 0, note)
+
+    def _heed(self) -> None:
+        """End here where another process has asked for it: it has switched off what would be read next."""
+        if self._station is not None and (by := self._station.asked_to_stop()):
+            raise Terminated(by)
 
     def step(self, **values: float) -> None:
         """Write one row of steps.csv."""
@@ -98,7 +106,7 @@ def recording(
 
     `crosspoints` is the block that points are taken of, or several blocks (a training): all of them end `safe`; the
     first names the run. `total` is the number of steps to come, for `progress`. `continued` is a run of a protocol that
-    was cut off and goes on here.
+    was cut off and goes on here. What is refused before anything was pulsed or read leaves no run.
 
     Raises
     ------
@@ -109,11 +117,14 @@ def recording(
     blocks = [crosspoints] if isinstance(crosspoints, Crosspoints) else list(crosspoints)
     progress = progress or NoProgress()
     with interrupts() as caught:
-        ending = _Ending(caught, blocks, station, progress)
+        ending = Ending(caught, blocks, station, progress)
         try:
             try:
+                if station is not None:
+                    station.count_earlier(runs_folder(runs) if continued is None else continued.folder.parent)
                 writer = _writer(what, blocks, runs, station) if continued is None else _reopened(continued)
-                made = ending.begin(writer, total)
+                ending.begin(writer, total)
+                made = Recording(writer, progress, caught, station)
                 yield made
                 ending.how = ("finished", made.why_stopped)
             except BaseException as error:
@@ -143,79 +154,8 @@ def _reopened(run: Run) -> RunWriter:
     return RunWriter.reopened(run.folder, run.info, taken_before(run).counts)
 
 
-class _Ending:
-    """The end of a recording, once, in order: outputs off, wire log and files closed, status."""
-
-    def __init__(
-        self,
-        caught: Interrupts,
-        blocks: Sequence[Crosspoints],
-        station: RecordedStation | None,
-        progress: Progress,
-    ) -> None:
-        self.how: tuple[str, str] = ("interrupted", "left before its end")
-        self._caught, self._blocks, self._station, self._progress = caught, blocks, station, progress
-        self._writer: RunWriter | None = None
-        self._error: str | None = None
-        self._ended = False
-
-    def failed(self, error: BaseException) -> None:
-        self.how = how_it_ended(error)
-        self._error = type(error).__name__ if isinstance(error, Exception) else None
-
-    def begin(self, writer: RunWriter, total: int | None) -> Recording:
-        self._writer = writer
-        if self._station is not None:
-            self._station.keep_wire(writer.folder / "wire.jsonl")
-        self._progress.start(total)
-        return Recording(writer, self._progress, self._caught)
-
-    def end(self) -> None:
-        try:
-            self._caught.hold()
-        finally:
-            if not self._ended:
-                for block in self._blocks:
-                    block.safe()
-                self._close()
-                self._ended = True
-
-    def _close(self) -> None:
-        """Every step, whatever the others raise: a full disk must not keep the rest from being closed."""
-        steps: list[Callable[[], object]] = [self._progress.stop]
-        if self._station is not None:
-            steps.append(partial(self._station.keep_wire, None))
-        if self._writer is not None:
-            steps.append(partial(self._writer.close, *self.how, error=self._error))
-        for error in every(steps):
-            _log.error("%s", error)
-
-    def told(self, error: BaseException) -> BaseException:
-        """The error, told what it stopped, as it is to be raised."""
-        shown = error if isinstance(error, LabshdError) or not isinstance(error, Exception) else _wrapped(error)
-        if self._writer is not None:
-            shown.run = Run(self._writer.folder, self._writer.info)  # type: ignore[attr-defined]
-        return shown
-
-
-def _wrapped(error: Exception) -> RunError:
-    return RunError(f"the run failed: {type(error).__name__}: {error}")
-
-
 def _cause(error: Exception) -> BaseException | None:
     return error.__cause__ if isinstance(error, LabshdError) else error
-
-
-def how_it_ended(error: BaseException) -> tuple[str, str]:
-    """Status of a run that `error` ended, and why in a sentence."""
-    if isinstance(error, Terminated):
-        return "interrupted", f"stopped by the system ({error})"
-    if isinstance(error, KeyboardInterrupt):
-        return "interrupted", "stopped by Ctrl-C"
-    if isinstance(error, GeneratorExit | SystemExit):
-        return "interrupted", "left before its end"
-    said = str(error) if isinstance(error, LabshdError) else f"{type(error).__name__}: {error}"
-    return "failed", said
 
 
 def run_of(error: BaseException) -> Run | None:

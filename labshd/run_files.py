@@ -103,7 +103,7 @@ class AppendFile:
                 self._file.truncate(keep)
                 self._file.seek(keep)
         except OSError as error:
-            raise _unwritable(path, error) from error
+            raise unwritable(path, error) from error
 
     def append(self, data: bytes) -> None:
         """Write all of `data` or nothing; `RunError` names the file and what the system said."""
@@ -113,7 +113,7 @@ class AppendFile:
                 left = left[self._file.write(left) :]
         except OSError as error:
             self._cut()
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         self._size += len(data)
 
     def _cut(self) -> None:
@@ -136,7 +136,8 @@ class AppendFile:
             self._file.close()
 
 
-def _unwritable(path: Path, error: OSError) -> RunError:
+def unwritable(path: Path, error: OSError) -> RunError:
+    """The error that says what could not be written, and where else to."""
     said = error.strerror or str(error)
     return RunError(
         f"cannot write {path}: {said}; all readings before are kept. "
@@ -265,7 +266,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
         passing.replace(path)
     except OSError as error:
         passing.unlink(missing_ok=True)
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import secrets
+import shutil
 from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from instruments.errors import InputError, RunError
 from labshd import provenance
 from labshd.locks import FileLock, is_held
 from labshd.provenance import StationRecord, What, Where
+from labshd.pulse_notes import FIRED, NOTES, UNCERTAIN, fired_in
 from labshd.run_files import (
     AppendFile,
     TableFile,
@@ -44,6 +46,7 @@ class RunWriter:
         started = provenance.now()
         self.folder = new_folder(runs, started, f"{what.name}-{where.name}")
         self.where = where
+        self.fired_before: dict[str, int] = {}  # pulses by name of crosspoint, of a run that goes on
         self._tables: dict[str, _PointsFile] = {}
         self._steps: TableFile | None = None
         self._lock = _lock(self.folder)
@@ -63,6 +66,7 @@ class RunWriter:
         self.folder = folder
         rows, columns = info["shape"]
         self.where = Where(info["crosspoint"], (rows, columns), info["unit"], info["origin"])
+        self.fired_before = fired_in(folder, info) or {}
         self._steps = None
         if is_held(folder / LOCK_NAME):
             raise RunError(f"{folder} is being written by another process")
@@ -70,6 +74,7 @@ class RunWriter:
         again = {"at": provenance.now().isoformat(), "readings": len(counts), "why": info.get("why_stopped") or ""}
         self.info = {**info, "status": "running", "why_stopped": "", "ended": None, "result": None}
         self.info |= {"process": {**provenance.process(), "locked": self._lock is not None}}
+        self.info |= {FIRED: None, UNCERTAIN: None}
         self.info["continued"] = [*info.get("continued", []), again]
         self._tables = {"": _PointsFile(folder, "", (rows, columns), info["unit"], counts)}
         write_json(folder / "run.json", self.info)
@@ -115,9 +120,25 @@ class RunWriter:
         self.info["pulses_per_crosspoint"] = counted.get("", counted)
         try:
             self.keep(**more)
+            (self.folder / NOTES).unlink(missing_ok=True)  # run.json tells from now on
         finally:
             if self._lock is not None:
                 self._lock.release()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was written that cannot be had again: a new run, of no campaign, without a row."""
+        new = not self.info.get("continued") and self.info["campaign"] is None
+        return new and not self.readings and self._steps is None
+
+    def discard(self) -> None:
+        """Close the files and remove the folder."""
+        for table in self._tables.values():
+            table.file.close()
+        if self._lock is not None:
+            self._lock.release()
+        self.info["status"] = "discarded"
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def keep(self, **entries: Any) -> None:
         """Put entries such as `result` into run.json."""
@@ -182,6 +203,8 @@ def _first_info(
         "readings": 0,
         "pulses": 0,
         "pulses_per_crosspoint": None,
+        FIRED: None,
+        UNCERTAIN: None,
         "result": None,
         "limits": station.limits,
         "instruments": station.instruments,

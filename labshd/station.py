@@ -7,8 +7,7 @@ with open_station("bench.toml") as bench:
 from __future__ import annotations
 
 import atexit
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeVar
 
@@ -20,47 +19,24 @@ from instruments.crosspoints import Crosspoints, Origin
 from instruments.errors import InputError
 from instruments.roles import InstrumentRole, PulseSource, SourceMeasureUnit, SwitchMatrix
 from labshd import opening
-from labshd.belonging import belongs
-from labshd.opening import InstrumentReport, Link, Opened
+from labshd.belonging import PulsesOfRun, belongs
+from labshd.opening import Link, Opened
 from labshd.provenance import StationRecord
+from labshd.pulse_budget import earlier_pulses
+from labshd.runs import runs_folder
+from labshd.signals import Terminated
 from labshd.station_file import read_station_file
 from labshd.station_schema import BenchFile, SimulatedFile, StationFile
+from labshd.tap import Tap
 from labshd.toml_file import TomlFile, nearest
 
 if TYPE_CHECKING:
-    from instruments.wire import Message, WireLog
+    from labshd.bench_lock import BenchLock
+    from labshd.pulse_notes import PulseNotes
     from sim_device.virtual_bench import VirtualBench
 
 
-log = logging.getLogger(__name__)
 Role = TypeVar("Role", bound=InstrumentRole)
-
-
-class Tap:
-    """Where the traffic of the instruments goes: to a file while a run is recorded, else nowhere."""
-
-    def __init__(self) -> None:
-        self._log: WireLog | None = None
-
-    def keep(self, path: Path | None) -> None:
-        """From now on write every message to `path`; None ends that."""
-        if self._log is not None:
-            ended, self._log = self._log, None
-            ended.close()
-        if path is not None:
-            from instruments.wire import WireLog
-
-            self._log = WireLog(path)
-
-    def __call__(self, message: Message) -> None:
-        """One message passes. A disk that is full must not stop a command that switches off: the log ends instead."""
-        if self._log is None:
-            return
-        try:
-            self._log(message)
-        except OSError as error:
-            self._log = None
-            log.warning("the traffic of the instruments is no longer kept: %s", error)
 
 
 class Station:
@@ -79,6 +55,7 @@ class Station:
         opened: dict[str, Opened] | None = None,
         tap: Tap | None = None,
         virtual: VirtualBench | None = None,
+        lock: BenchLock | None = None,
     ) -> None:
         self.file = file
         self.toml = toml
@@ -87,9 +64,21 @@ class Station:
         self._block: Crosspoints | None = block
         self._opened = opened or {}
         self._tap = tap
+        self._lock = lock
+        self._bench = block.bench if isinstance(block, BenchCrosspoints) else None
+        self._notes: PulseNotes | None = None
+        self._doubtful: dict[str, int] = {}  # pulses in doubt when the present run began
+        self._counted: set[Path] = set()  # folders whose runs count towards the budgets
+        if self._bench is not None:
+            self._bench.count.watch = self._before_pulses
         belongs(block, self)
         # Whatever ends the process, `safe` runs.
         atexit.register(self.safe)
+
+    @property
+    def instruments(self) -> Mapping[str, Opened]:
+        """The open instruments by role; none of a simulation."""
+        return self._opened
 
     @property
     def names(self) -> list[str]:
@@ -118,16 +107,6 @@ class Station:
         belongs(chosen, self)
         return chosen
 
-    def auxiliary_and_core(self) -> tuple[str, str]:
-        """Names of the crosspoints for A and C: as the file says, else the first two."""
-        if self.file.training is not None:
-            return self.file.training.auxiliary, self.file.training.core
-        if len(self.names) < 2:
-            raise InputError(
-                f"{self.toml.path} has one crosspoint; training needs two, A and C: add one to [crosspoints]"
-            )
-        return self.names[0], self.names[1]
-
     def record(self) -> StationRecord:
         """What a run keeps of its station."""
         return StationRecord(
@@ -148,6 +127,8 @@ class Station:
         self.safe()
         atexit.unregister(self.safe)
         opening.close_all(self._opened)
+        if self._lock is not None:
+            self._lock.release()
         self._opened = {}
         self._block = None
 
@@ -161,6 +142,46 @@ class Station:
         """From now on write every message to and from the instruments, if there are any, to `path`; None ends that."""
         if self._tap is not None:
             self._tap.keep(path)
+
+    def count_earlier(self, runs: Path) -> None:
+        """Count what the runs in the folder `runs` gave the devices towards their budgets, once a folder.
+
+        Rehearsed and simulated devices have no past.
+        """
+        if self._bench is None or self.virtual is not None or (folder := runs.resolve()) in self._counted:
+            return
+        self._bench.count.add_earlier(earlier_pulses(self.file, folder))
+        self._counted.add(folder)
+
+    def note_pulses(self, path: Path, before: Mapping[str, int]) -> None:
+        """From now on note pulses at `path` before they are fired, going on from the totals `before`.
+
+        To a rehearsed device all of a run is done again, so that nothing was before.
+        """
+        from labshd.pulse_notes import PulseNotes
+
+        if self._bench is not None:
+            self._doubtful = dict(self._bench.count.doubtful)
+            self._notes = PulseNotes(path, before if self.virtual is None else {})
+
+    def noted_pulses(self) -> PulsesOfRun | None:
+        """End that; gives the pulses of the run, None where none were noted."""
+        notes, self._notes = self._notes, None
+        if notes is None or self._bench is None:
+            return None
+        notes.close()
+        doubtful = {name: n - self._doubtful.get(name, 0) for name, n in self._bench.count.doubtful.items()}
+        return PulsesOfRun(notes.totals, {name: n for name, n in doubtful.items() if n > 0})
+
+    def _before_pulses(self, name: str, count: int) -> None:
+        if by := self.asked_to_stop():
+            raise Terminated(by)
+        if self._notes is not None:
+            self._notes(name, count)
+
+    def asked_to_stop(self) -> str | None:
+        """Who asked, from another process, that what is done with the instruments ends; None while nobody has."""
+        return self._lock.asked_to_stop() if self._lock is not None else None
 
 
 def open_station(path: str | Path, *, rehearse: bool = False, seed: int | None = None) -> Station:
@@ -177,6 +198,8 @@ def open_station(path: str | Path, *, rehearse: bool = False, seed: int | None =
     ------
     InputError
         The file is wrong: every problem, before anything is opened.
+    BenchInUse
+        Another process, or another open station of this one, has one of the instruments; says who.
     InstrumentError
         Instruments that do not answer or are not the right ones, all at once; nothing is left on.
     """
@@ -197,22 +220,39 @@ def _open_simulated(file: SimulatedFile, toml: TomlFile, seed: int | None) -> St
 
 
 def _open_bench(file: BenchFile, toml: TomlFile, rehearse: bool, seed: int | None) -> Station:
-    virtual = _virtual_bench(file, toml, seed) if rehearse else None
-    link = _link(file, virtual)
-    tap = Tap()
-    opened, failed = opening.open_each(file, link, tap)
-    opening.refuse_unreachable(toml, opened, failed)
-    names = [list(file.crosspoints)]
-    bench = _bench(file, opened, link.clock, "rehearsal" if rehearse else "bench")
-    block = BenchCrosspoints(bench, np.array(names, dtype=np.str_))
-    station = Station(file, toml, block, names=names, opened=opened, tap=tap, virtual=virtual)
+    virtual = virtual_bench_of(file, toml, seed) if rehearse else None
+    lock = None if rehearse else lock_of(file, toml)
     try:
-        for one in opened.values():
+        station = _opened_bench(file, toml, virtual, lock)
+    except BaseException:
+        if lock is not None:
+            lock.release()
+        raise
+    try:
+        for one in station.instruments.values():
             one.instrument.prepare()
+        station.count_earlier(runs_folder())
     except BaseException:
         station.close()
         raise
     return station
+
+
+def _opened_bench(file: BenchFile, toml: TomlFile, virtual: VirtualBench | None, lock: BenchLock | None) -> Station:
+    link, tap = link_to(file, virtual), Tap()
+    opened, failed = opening.open_each(file, link, tap)
+    opening.refuse_unreachable(toml, opened, failed)
+    names = [list(file.crosspoints)]
+    bench = _bench(file, opened, link.clock, "rehearsal" if virtual is not None else "bench")
+    block = BenchCrosspoints(bench, np.array(names, dtype=np.str_))
+    return Station(file, toml, block, names=names, opened=opened, tap=tap, virtual=virtual, lock=lock)
+
+
+def lock_of(file: BenchFile, toml: TomlFile) -> BenchLock:
+    """The lock on all instruments of a bench; `BenchInUse` says who has them."""
+    from labshd.bench_lock import BenchLock
+
+    return BenchLock((entry.resource for entry in opening.entries(file).values()), toml.path)
 
 
 def _bench(file: BenchFile, opened: dict[str, Opened], clock: Clock, kind: str) -> Bench:
@@ -242,36 +282,13 @@ def _bench(file: BenchFile, opened: dict[str, Opened], clock: Clock, kind: str) 
     )
 
 
-def _link(file: BenchFile, virtual: VirtualBench | None) -> Link:
+def link_to(file: BenchFile, virtual: VirtualBench | None) -> Link:
+    """The way to the instruments, or to their twins."""
     return Link(virtual.library(), virtual.clock) if virtual else Link(file.visa, RealClock())
 
 
-def _virtual_bench(file: BenchFile, toml: TomlFile, seed: int | None = None) -> VirtualBench:
+def virtual_bench_of(file: BenchFile, toml: TomlFile, seed: int | None = None) -> VirtualBench:
+    """The twins of a bench, with the device of its ``[rehearsal]`` behind them."""
     from labshd.rehearsal import virtual_bench
 
     return virtual_bench(file, toml.path.parent, seed=seed)
-
-
-def check_station(path: Path, *, rehearse: bool = False) -> list[InstrumentReport]:
-    """Open every instrument, ask identity, state and error queue; drives nothing. Unreachable ones are in the list."""
-    return _visit(path, rehearse, lambda _: None)
-
-
-def make_safe(path: Path, *, rehearse: bool = False) -> list[InstrumentReport]:
-    """Switch everything off, write-only first; then ask each instrument whether it is."""
-    return _visit(path, rehearse, opening.switch_off)
-
-
-def _visit(path: Path, rehearse: bool, do: Callable[[dict[str, Opened]], object]) -> list[InstrumentReport]:
-    file, toml = read_station_file(path)
-    if isinstance(file, SimulatedFile):
-        return []
-    link = _link(file, _virtual_bench(file, toml) if rehearse else None)
-    opened, failed = opening.open_each(file, link, lambda _: None)
-    try:
-        do(opened)
-        opening.ask_states(opened)
-    finally:
-        opening.close_all(opened)
-    reports = {report.role: report for report in [*(one.report for one in opened.values()), *failed]}
-    return [reports[role] for role in opening.entries(file)]

@@ -16,6 +16,7 @@ import pytest
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair, Readings, counts_for, index_pair
 from instruments.errors import InstrumentError, LimitError, RunError
 from labshd import progress as progress_module
+from labshd.belonging import PulsesOfRun
 from labshd.progress import Bar, Lines, progress
 from labshd.provenance import StationRecord, What
 from labshd.recorder import record, recording, run_of
@@ -91,14 +92,27 @@ class UpRamp(Protocol):
 class Station:
     """What a recorder asks of a station."""
 
-    def __init__(self):
+    def __init__(self, stop=None):
         self.wires = []
+        self.stop = stop
 
     def record(self):
         return StationRecord("bench.toml", "text", {"a": 1}, {"smu": "id"}, {"current": "1 mA"})
 
     def keep_wire(self, path):
         self.wires.append(path)
+
+    def count_earlier(self, runs):
+        self.counted = runs
+
+    def note_pulses(self, path, before):
+        path.write_text("")
+
+    def noted_pulses(self):
+        return PulsesOfRun({"A1": 12}, {"A1": 2})
+
+    def asked_to_stop(self):
+        return self.stop
 
 
 def raising(error):
@@ -118,6 +132,9 @@ def test_a_protocol_is_recorded_whole(tmp_path):
     assert run.info["origin"] == {"kind": "simulated", "details": {"of": "tests"}}
     assert run.info["station"]["text"] == "text"
     assert station.wires == [run.folder / "wire.jsonl", None]
+    assert station.counted == tmp_path
+    assert (run.info["pulses_fired"], run.info["pulses_uncertain"]) == ({"A1": 12}, {"A1": 2})
+    assert not (run.folder / "pulses.txt").exists()
     assert not device.driven
 
 
@@ -222,6 +239,43 @@ def test_no_run_is_begun_and_the_device_is_safe_where_no_folder_can_be_made(tmp_
     assert run_of(caught.value) is None
     assert device.reads == 0
     assert device.safes > 0
+
+
+@pytest.mark.parametrize("kind", ["protocol", "training"])
+def test_what_is_refused_before_anything_was_done_leaves_no_run(tmp_path, kind):
+    device = Ramp(raising(LimitError("6 V is beyond")), at=1)
+
+    def train():
+        with recording(What("train", "t"), device, runs=tmp_path):
+            device.read()
+
+    refused = {"protocol": lambda: record(UpRamp(), device, runs=tmp_path), "training": train}
+    with pytest.raises(LimitError) as caught:
+        refused[kind]()
+    assert run_of(caught.value) is None
+    assert list(tmp_path.iterdir()) == []
+    assert device.safes > 0
+
+
+def test_what_is_refused_after_a_pulse_or_by_an_instrument_leaves_a_run(tmp_path):
+    for error, station in ((LimitError("beyond"), Station()), (InstrumentError("is gone"), None)):
+        with pytest.raises(type(error)) as caught:
+            record(UpRamp(), Ramp(raising(error), at=1), runs=tmp_path, station=station)
+        assert run_of(caught.value).readings == 0
+    assert len(list(tmp_path.iterdir())) == 2
+    of_campaign = {"id": "c", "crosspoints": ["A1"]}
+    with pytest.raises(LimitError):
+        record(UpRamp(), Ramp(raising(LimitError("beyond")), at=1), runs=tmp_path, campaign=of_campaign)
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_wish_from_another_process_ends_the_run_after_a_row(tmp_path):
+    device = Ramp()
+    with pytest.raises(Terminated) as caught:
+        record(UpRamp(), device, runs=tmp_path, station=Station(stop="labshd safe, process 7"))
+    run = run_of(caught.value)
+    assert (run.status, run.why_stopped) == ("interrupted", "stopped by the system (labshd safe, process 7)")
+    assert (run.readings, device.driven) == (1, False)
 
 
 def interrupted_by(name, times=1):

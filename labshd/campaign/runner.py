@@ -29,9 +29,10 @@ from labshd.campaign.schema import CheckedCampaign, read_campaign
 from labshd.campaign.store import Campaign, outcome_of
 from labshd.campaign.units import Unit, units_of
 from labshd.continuing import taken_before
+from labshd.ending import how_it_ended
 from labshd.locks import FileLock
 from labshd.progress import NoProgress, Progress
-from labshd.recorder import analysed, how_it_ended, record, run_of
+from labshd.recorder import analysed, record, run_of
 from labshd.run_writer import LOCK_NAME
 from labshd.runs import Run, runs_folder
 from labshd.selection import block_of
@@ -158,7 +159,6 @@ class _Runner:
     def _all(self) -> Campaign:
         self.campaign = store.keep(self.campaign, status="running", why_stopped="", ended=None)
         self.progress.start(len(self.units))
-        self._carry_over()
         try:
             for unit in self.units:
                 self._one(unit)
@@ -174,17 +174,6 @@ class _Runner:
         with suppress(RunError):  # a full disk: the runs themselves tell
             self.campaign = store.keep(self.campaign, **ended, lost=self.lost or None)
         return self.campaign
-
-    def _carry_over(self) -> None:
-        """Pulses of earlier sessions count towards the budget of a crosspoint."""
-        bench = getattr(self.station.all, "bench", None)
-        if not self.real or bench is None:
-            return
-        place = {unit.key: unit.crosspoints for unit in self.units}
-        for key, run in self.before.items():
-            spent = np.abs(taken_before(run).counts).sum(axis=0).ravel().tolist()
-            for name, count in zip(place.get(key, ()), spent, strict=False):
-                bench.pulses_applied[name] = bench.pulses_applied.get(name, 0) + count
 
     # -- one unit ----------------------------------------------------------------------------------------------------
 
@@ -265,15 +254,12 @@ class _Runner:
         """After an instrument failed: open the bench anew; where that fails, the campaign stops and can be resumed."""
         if not self.real or not isinstance(self.station.all, BenchCrosspoints):
             return
-        spent = dict(self.station.all.bench.pulses_applied)
-        self.station.close()
+        self.station.close()  # its pulses are in the runs, from which the new one counts them
         try:
             self.station = self._open()
         except LabshdError as gone:
             self.lost = unit.key
             raise RunError(f"stopped at {unit.key}: {error}; the bench does not open again: {gone}") from gone
-        if isinstance(self.station.all, BenchCrosspoints):
-            self.station.all.bench.pulses_applied.update(spent)
 
     def _refuse_more_failures(self) -> None:
         if self.ledger.failures_in_a_row() >= self.failures:

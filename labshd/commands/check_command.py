@@ -18,8 +18,8 @@ def command(station: Path, rehearse: bool, as_json: bool) -> int:
 
     Nothing is driven. Exit 0 when all answer and all outputs are off, 1 otherwise, 2 when the file is wrong.
     """
+    from labshd.checking import check_station
     from labshd.environment import conflicts
-    from labshd.station import check_station
 
     problems = conflicts()
     found = check_station(station, rehearse=rehearse)
