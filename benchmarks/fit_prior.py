@@ -3,10 +3,11 @@
     python benchmarks/fit_prior.py [devices]
 
 Devices of 200 states that differ as lithium ECRAM does (steps 10 %, up against down 1 %, bounds 5 % of half a range);
-cycle-to-cycle noise 30 %, read noise 1 % of the range. The prior is of 16 others, each ramped up and down by 500 pulses
-and fitted. Each of `devices` (400) is ramped by n up and n down. Errors are of the symmetry point, of the range, against
-the truth of each device; "z" is the root mean square of error over stated error, "inside" the share of 95 % intervals.
-The last block is of devices that are not of the array (steps twice as large): how often the prior is left out.
+cycle-to-cycle noise 30 %, read noise 1 % of the range. The prior is of 16 others, each ramped up and down by 500
+pulses and fitted. Each of `devices` (400) is ramped by n up and n down. Errors are of the symmetry point, of the range,
+against the truth of each device; "z" is the root mean square of error over stated error, "inside" the share of 95 %
+intervals that hold. The last block is of devices that are not of the array (steps twice as large): how often the prior
+is left out.
 """
 
 from __future__ import annotations

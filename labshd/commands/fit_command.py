@@ -85,16 +85,22 @@ def _print(fitted: FittedRun) -> None:
 
     fit = fitted.fit
     click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
-    common.print_facts((name, _with_error(value, fit.std.get(name))) for name, value in fit.parameters.items())
+    intervals = fit.interval95
+    common.print_facts(
+        (name, _with_error(value, fit.std.get(name)) + _interval(intervals.get(name)))
+        for name, value in fit.parameters.items()
+    )
     noise = fitted.json()["noise"]
     common.print_facts(
-        (name, _with_error(value, noise.get(name.replace("read_", "read_std_") if "read" in name else name + "_std")))
+        (name, _with_error(value, noise.get(_std_of(name))) + _interval(intervals.get(name)))
         for name, value in noise.items()
         if "std" not in name
     )
     for point in fit.symmetry_points:
         kind = ("stable" if point.stable else "unstable") + ("" if point.clear else ", but not well known")
-        click.echo(f"  symmetry point  {_with_error(point.conductance, point.std)} {fit.unit}, {kind}")
+        click.echo(
+            f"  symmetry point  {_with_error(point.conductance, point.std)} {fit.unit}, {kind}{_interval(point.interval)}"
+        )
     if fitted.merits:
         click.echo("figures of merit:")
         common.print_facts((merits.TITLES[name], f"{m.value:.4g} ± {m.std:.2g}") for name, m in fitted.merits.items())
@@ -104,6 +110,16 @@ def _print(fitted: FittedRun) -> None:
         click.echo(f"  not identified: {sentence}")
     if fitted.left_out:
         click.echo(f"  {fitted.left_out} readings were left out (compliance, over range, or no number)")
+
+
+def _std_of(name: str) -> str:
+    """Of a noise: "read_S" has "read_std_S", "cycle_to_cycle" has "cycle_to_cycle_std"."""
+    quantity, _, unit = name.partition("_")
+    return f"{quantity}_std_{unit}" if quantity in ("read", "write", "drift") else f"{name}_std"
+
+
+def _interval(interval: tuple[float, float] | None) -> str:
+    return "" if interval is None else f"   (95 %: {interval[0]:.5g} to {interval[1]:.5g})"
 
 
 def _with_error(value: float | None, std: float | None) -> str:

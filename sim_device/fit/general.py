@@ -16,7 +16,8 @@ from sim_device.fit.checks import Check, Filtered, filtered, share_of, variance,
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.families import Family
 from sim_device.fit.flexible import bic, robust_covariance
-from sim_device.fit.result import Fit, noise_of
+from sim_device.fit.noise import noise_of
+from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import symmetry_points
 from sim_device.fit.trace import Trace
 from sim_device.table import TableStep

@@ -13,7 +13,9 @@ from sim_device.device_model import DeviceModel
 from sim_device.fit.checks import Check, Filtered
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.flexible import robust_covariance
+from sim_device.fit.intervals import Interval, evenly
 from sim_device.fit.known_steps import Before
+from sim_device.fit.noise import noise_json, noise_names
 from sim_device.fit.steps import Steps, steps_of
 from sim_device.fit.symmetry import EstimatedSymmetryPoint
 from sim_device.fitted import (
@@ -56,6 +58,8 @@ class Fit:
         Behind all this: the maximum in scaled units, and the filter and smoother at it.
     table, curved
         Where the model is not accepted: curved steps as a device model, and their maximum in scaled units.
+    intervals
+        95 % intervals that are not ``value ± 1.96 std``, by the names in `parameters` and `names`; see `interval95`.
     before
         What became of what was known of the steps before; None where nothing was, or where the model does not hold.
     """
@@ -79,6 +83,7 @@ class Fit:
     table: DeviceModel | None = field(default=None, repr=False)
     curved: Estimate | None = field(default=None, repr=False)
     before: Before | None = None
+    intervals: dict[str, Interval] = field(default_factory=dict[str, Interval], repr=False)
 
     @property
     def log_likelihood(self) -> float:
@@ -112,6 +117,17 @@ class Fit:
         """The symmetry point: the first stable one, else the first; None where there is none."""
         stable = [point for point in self.symmetry_points if point.stable]
         return (stable or list(self.symmetry_points) or [None])[0]
+
+    @property
+    def interval95(self) -> dict[str, Interval]:
+        """95 % interval of every number that has one: of parameters, read noise and cycle-to-cycle noise."""
+        noise = noise_json(self.noise, self.unit)
+        known = {name: (value, self.std.get(name)) for name, value in self.parameters.items()}
+        known |= {name: (noise[name], noise[std]) for name, std in noise_names(self.unit) if name in noise}
+        even = {
+            name: evenly(value, std) for name, (value, std) in known.items() if value is not None and std is not None
+        }
+        return even | self.intervals
 
     @property
     def abrupt(self) -> str:
@@ -159,7 +175,8 @@ class Fit:
             "why": self.why,
             "parameters": self.parameters,
             "std": self.std,
-            "noise": _noise_json(self.noise, self.unit),
+            "interval95": {name: list(interval) for name, interval in self.interval95.items()},
+            "noise": noise_json(self.noise, self.unit),
             "symmetry_point": _point_json(point, self.unit) if point else None,
             "symmetry_points": [_point_json(each, self.unit) for each in self.symmetry_points],
             "symmetry_points_of_curved_steps": [_point_json(each, self.unit) for each in self.other_symmetry_points],
@@ -217,31 +234,6 @@ class Fit:
         )
 
 
-def noise_of(estimate: Estimate) -> Noise:
-    """Standard deviations from log-variances: ``σ = exp(θ/2)``, ``std σ = ½ σ std θ``; None for what was held."""
-    covariance = estimate.covariance() if estimate.shape.size == 2 else robust_covariance(estimate)
-    at, trace = 2 * estimate.shape.size, estimate.trace
-
-    def sigma(i: int, scale: float) -> tuple[float, float | None]:
-        value = scale * float(np.exp(estimate.theta[i] / 2))
-        return value, None if estimate.held[i] else 0.5 * value * float(np.sqrt(covariance[i, i]))
-
-    cycle, cycle_std = sigma(at, 1.0)
-    read, read_std = sigma(at + 1, trace.scale)
-    write, write_std = sigma(at + 2, trace.scale) if estimate.free[at + 2] else (None, None)
-    drift = trace.scale * float(estimate.theta[at + 3]) if estimate.free[at + 3] else None
-    return Noise(
-        drift=drift,
-        drift_std=None if drift is None else trace.scale * float(np.sqrt(covariance[at + 3, at + 3])),
-        read=read,
-        read_std=read_std,
-        cycle_to_cycle=cycle,
-        cycle_to_cycle_std=cycle_std,
-        write=write,
-        write_std=write_std,
-    )
-
-
 def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(number) for number in row) for row in matrix)
 
@@ -254,20 +246,6 @@ def _fitted_point(point: EstimatedSymmetryPoint) -> FittedSymmetryPoint:
         step=point.step,
         step_std=point.step_std,
     )
-
-
-def _noise_json(noise: Noise, unit: str) -> dict[str, float | None]:
-    content = {
-        f"read_{unit}": noise.read,
-        f"read_std_{unit}": noise.read_std,
-        "cycle_to_cycle": noise.cycle_to_cycle,
-        "cycle_to_cycle_std": noise.cycle_to_cycle_std,
-    }
-    if noise.write is not None:
-        content |= {f"write_{unit}": noise.write, f"write_std_{unit}": noise.write_std}
-    if noise.drift is not None:
-        content |= {f"drift_{unit}_per_s": noise.drift, f"drift_std_{unit}_per_s": noise.drift_std}
-    return content
 
 
 def _point_json(point: EstimatedSymmetryPoint, unit: str) -> dict[str, Any]:

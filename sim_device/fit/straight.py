@@ -18,8 +18,10 @@ from sim_device.fit.checks import Check, checks_of, filtered
 from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import TableFamily
 from sim_device.fit.flexible import flexible, robust_covariance
+from sim_device.fit.intervals import Interval, evenly, of_bound, of_noise, quantile
 from sim_device.fit.known_steps import Before, KnownSteps, joined
-from sim_device.fit.result import Fit, noise_of
+from sim_device.fit.noise import noise_of
+from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import CLEAR, EstimatedSymmetryPoint, symmetry_points
 from sim_device.fit.trace import Trace
 from sim_device.models import LinearStep, SoftBounds
@@ -96,7 +98,30 @@ def _fit(
         filtered=filtered(bound),
         table=TableFamily().model(curved) if curved is not None and both else None,
         curved=curved,
+        intervals=_intervals(
+            bound, covariance, {key: value for key, value in values.items() if key in deviation}, deviation
+        ),
     )
+
+
+def _intervals(
+    estimate: Estimate, covariance: FloatArray, values: dict[str, float | None], deviation: dict[str, float]
+) -> dict[str, Interval]:
+    """95 % intervals; a bound that is known on one side only has none."""
+    bounds = {f"g_max_{estimate.trace.unit}": 0, f"g_min_{estimate.trace.unit}": 2}
+    q = quantile(estimate, covariance)
+    found: dict[str, Interval | None] = {}
+    for name, std in deviation.items():
+        value = values[name]
+        if value is None or std == 0:
+            continue
+        if name in bounds:
+            found[name] = of_bound(estimate, covariance, bounds[name])
+        elif name in _NOISE:
+            found[name] = of_noise(value, std) if value > 0 else None
+        else:
+            found[name] = evenly(value, std, q)
+    return {name: interval for name, interval in found.items() if interval is not None}
 
 
 def _soft_bounds_numbers(theta: NDArray[np.complex128], trace: Trace) -> dict[str, np.complex128]:

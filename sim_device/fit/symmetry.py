@@ -8,6 +8,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit.estimate import Estimate
+from sim_device.fit.intervals import evenly, of_symmetry_point
 
 GRID = 401  # points over the measured range on which a crossing is looked for
 CLEAR = 3.0  # standard errors by which the slopes must differ from balance for the delta method to hold
@@ -24,7 +25,7 @@ class EstimatedSymmetryPoint:
     conductance, std
         G* and its standard deviation.
     interval
-        (low, high) of 95 %.
+        (low, high) of 95 %; of straight steps it is wider on the side where less is known (`sim_device.fit.intervals`).
     step, step_std
         δ*, the up step there.
     stable, stability
@@ -95,10 +96,11 @@ def _by_delta(estimate: Estimate, covariance: FloatArray, x: float) -> Estimated
     slope_std = _std(covariance, slope_gradient)
     scale, centre = estimate.trace.scale, estimate.trace.centre
     std = _std(covariance, move)
+    straight = of_symmetry_point(estimate, covariance) if estimate.shape.size == 2 else None
     return EstimatedSymmetryPoint(
         conductance=centre + scale * x,
         std=scale * std,
-        interval=(centre + scale * (x - 1.96 * std), centre + scale * (x + 1.96 * std)),
+        interval=straight or evenly(centre + scale * x, scale * std),
         step=scale * up,
         step_std=scale * _std(covariance, up_gradient + up_slope * move),
         stable=slope < 0,
