@@ -98,9 +98,8 @@ def _print(fitted: FittedRun) -> None:
     )
     for point in fit.symmetry_points:
         kind = ("stable" if point.stable else "unstable") + ("" if point.clear else ", but not well known")
-        click.echo(
-            f"  symmetry point  {_with_error(point.conductance, point.std)} {fit.unit}, {kind}{_interval(point.interval)}"
-        )
+        at = _with_error(point.conductance, point.std)
+        click.echo(f"  symmetry point  {at} {fit.unit}, {kind}{_interval(point.interval)}")
     if fitted.merits:
         click.echo("figures of merit:")
         common.print_facts((merits.TITLES[name], f"{m.value:.4g} ± {m.std:.2g}") for name, m in fitted.merits.items())
