@@ -129,7 +129,7 @@ class Wire(VISAAdapter):
 
     def write(self, command: str, **kwargs: Any) -> None:
         """Send `command`; `NotAnswering` when it could not be delivered."""
-        if "?" in command or "print" in command:  # a query, in SCPI or TSP
+        if "?" in command or "print" in command or "TTIV" in command:  # a query, in SCPI, TSP or FLEX
             if self._unread:
                 self._clean()  # whoever asked before was interrupted: its answer must not be taken for this one's
             self._unread = True

@@ -1,6 +1,7 @@
 """What every instrument of a role does, whichever it is: each driver against its twin, in the same circuit."""
 
 import math
+from contextlib import suppress
 
 import pytest
 
@@ -97,12 +98,14 @@ def test_with_the_output_off_no_pulse_arrives(driver):
     before = state(bench)
     width = max(1e-6, generator.shortest_width)
     generator.configure(Pulse(2.0, width))
-    generator.fire(10)
+    with suppress(InputError):  # a B1500A refuses to pulse then
+        generator.fire(10)
     assert bench.applied == []
     generator.output_on()
     generator.off()
     generator.configure(Pulse(-2.0, width))
-    generator.fire(10)
+    with suppress(InputError):
+        generator.fire(10)
     assert bench.applied == []
     assert state(bench) == pytest.approx(before, abs=1e-12)
     assert bench.is_safe()
@@ -122,7 +125,7 @@ def test_a_pulse_that_may_or_can_not_be_changes_nothing(driver, pulse):
     assert bench.applied == []
 
 
-@pytest.mark.parametrize("driver", [name for name in drivers_of("generator") if not name.endswith("-pulses")])
+@pytest.mark.parametrize("driver", [name for name in drivers_of("generator") if hasattr(load(name), "commands")])
 def test_the_box_itself_is_told_the_largest_pulse_of_the_station(driver):
     bench, generator = alone(driver)
     generator.output_on()

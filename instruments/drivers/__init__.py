@@ -35,6 +35,10 @@ class Known:
         The instrument as a person calls it.
     size
         Of a matrix.
+    box
+        Drivers that say the same here play roles of one box, whose resource two roles may name; "" for a box alone.
+    channels
+        Numbers of `InstrumentEntry.channel`, the first of them where none is given; empty where there is no choice.
     """
 
     place: str
@@ -42,6 +46,13 @@ class Known:
     identity: str
     title: str
     size: MatrixSize | None = None
+    box: str = ""
+    channels: tuple[int, ...] = ()
+
+    def place_in_box(self, channel: int | None) -> int:
+        """Which part of the box a role takes: two roles never share one. A B1500A's 101 is a part of slot 1."""
+        number = channel or (self.channels[0] if self.channels else 0)
+        return number // 100 if number > 100 else number
 
 
 _KNOWN = {
@@ -71,6 +82,22 @@ _KNOWN = {
     ),
     "keysight-81160a": Known(
         "keysight_81160a:Keysight81160A", "generator", "81160A", "Keysight 81160A pulse generator"
+    ),
+    "keysight-b1500a-smu": Known(
+        "keysight_b1500a_smu:KeysightB1500ASmu",
+        "smu",
+        "B1500A",
+        "Keysight B1500A, a source-measure unit",
+        box="keysight-b1500a",
+        channels=(2, 1, 3, 4, 5, 6, 7, 8, 9, 10),
+    ),
+    "keysight-b1500a-spgu": Known(
+        "keysight_b1500a_spgu:KeysightB1500ASpgu",
+        "generator",
+        "B1500A",
+        "Keysight B1500A, a channel of an HV-SPGU",
+        box="keysight-b1500a",
+        channels=tuple(100 * slot + sub for slot in range(1, 11) for sub in (1, 2)),
     ),
     "keysight-b2902b": Known(
         "keysight_b2902b:KeysightB2902B", "smu", "B29", "Keysight B2900 source-measure unit, channel 1"

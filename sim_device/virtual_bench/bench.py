@@ -16,7 +16,7 @@ from instruments.errors import InputError
 from instruments.wiring import Column, Kind, MatrixCabling, Relay, Terminal, Wiring
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.device import VirtualDevice
-from sim_device.virtual_bench.twins import Twin, make_twin
+from sim_device.virtual_bench.twins import Plugged, Twin, make_twin
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
@@ -57,7 +57,8 @@ class VirtualBench(Circuit):
     devices
         One virtual device a crosspoint.
     instruments
-        VISA resource name -> driver name, such as ``{"TCPIP0::smu::inst0::INSTR": "keithley-2450"}``.
+        VISA resource name -> driver name, such as ``{"TCPIP0::smu::inst0::INSTR": "keithley-2450"}``, or the roles of
+        a box that plays several.
     clock
         Advanced by everything that takes time; a `VirtualClock` unless given.
 
@@ -68,7 +69,7 @@ class VirtualBench(Circuit):
         self,
         wiring: Wiring,
         devices: Mapping[str, VirtualDevice],
-        instruments: Mapping[str, str],
+        instruments: Mapping[str, Plugged],
         clock: Clock | None = None,
     ) -> None:
         if wiring.matrix is None and len(devices) != 1:
@@ -155,7 +156,8 @@ class VirtualBench(Circuit):
             self._check_joined()
             most = drive.limit if drive.current else abs(drive.level)
             current = abs(drive.level) if drive.current else drive.limit
-            self.largest_current_limit = max(self.largest_current_limit, current)
+            if drive.level:  # a unit that holds 0 V, as a B1500A does before it takes a compliance, drives nothing
+                self.largest_current_limit = max(self.largest_current_limit, current)
             for crosspoint, _ in self._reach.smu:
                 self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
 

@@ -11,6 +11,7 @@ from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
 
 from instruments.clock import Clock
+from sim_device.virtual_bench.flex import EXCESS, FlexTwin
 from sim_device.virtual_bench.scpi import ScpiTwin
 from sim_device.virtual_bench.tsp import TspTwin
 from sim_device.virtual_bench.twins import Twin
@@ -102,7 +103,7 @@ class FaultyPort(Port):
         self._closed = True
         self.twin.clear()
         if restart:
-            assert isinstance(self.twin, ScpiTwin | TspTwin)
+            assert isinstance(self.twin, ScpiTwin | TspTwin | FlexTwin)
             self.twin.reset()
             self.twin.errors.clear()
         raise VisaIOError(StatusCode.error_connection_lost)
@@ -113,6 +114,8 @@ class FaultyPort(Port):
             self.twin.push_error(-240, "Hardware error")
         elif isinstance(self.twin, TspTwin):
             self.twin.errors.append((-240, "Hardware error"))
+        elif isinstance(self.twin, FlexTwin):
+            self.twin.push_error(EXCESS)
 
 
 def _spoilt(data: bytes, fault: Fault) -> bytes | None:

@@ -209,7 +209,7 @@ class HislipConnection:
     def _clear(self, _: int, __: int, ___: bytes) -> bytes:
         link = self._link()
         link.incoming = b""
-        link.port.clear()
+        link.port.device_clear()
         return _message(Kind.ASYNC_DEVICE_CLEAR_ACKNOWLEDGE)
 
     def _status(self, _: int, __: int, ___: bytes) -> bytes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, TypeAlias, cast
 
 from instruments.errors import InputError
 from sim_device.virtual_bench.circuit import Circuit
@@ -20,10 +21,15 @@ TWINS = {
     "keysight-33500b": "keysight_33500b:Keysight33500BTwin",
     "keysight-33600a": "keysight_33500b:Keysight33600ATwin",
     "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
-    "keysight-b2902b": "keysight_b2902b:KeysightB2902BTwin",
-    "keysight-b2902b-pulses": "keysight_b2902b:KeysightB2902BTwin",
+    "keysight-b1500a-smu": "keysight_b1500a:KeysightB1500ATwin",
+    "keysight-b1500a-spgu": "keysight_b1500a:KeysightB1500ATwin",
+    "keysight-b2902b": "keysight_b2902b_commands:KeysightB2902BTwin",
+    "keysight-b2902b-pulses": "keysight_b2902b_commands:KeysightB2902BTwin",
     "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
 }
+BOXES = {
+    "keysight_b1500a": "in_roles",
+}  # modules whose function makes a twin from the roles that it plays
 AS_GENERATOR = "-pulses"  # names of drivers whose source-measure unit stands where the generator does
 
 
@@ -51,13 +57,33 @@ class Twin(Protocol):
         ...
 
 
-def make_twin(driver: str, circuit: Circuit) -> Twin:
-    """The twin for a driver name, in a circuit; `InputError` where there is none."""
-    if driver not in TWINS:
-        raise InputError(f"there is no virtual twin for {driver!r}; known are {', '.join(sorted(TWINS))}")
+class Cabled(NamedTuple):
+    """One role that an instrument plays: the driver of it, and the channel, where the driver has several."""
+
+    driver: str
+    channel: int | None = None
+
+
+Plugged: TypeAlias = "str | Sequence[Cabled]"  # a driver name, or the roles of one box
+
+
+def make_twin(plugged: Plugged, circuit: Circuit) -> Twin:
+    """The twin for a driver name, or for the roles of one box, in a circuit; `InputError` where there is none."""
+    roles = [Cabled(plugged)] if isinstance(plugged, str) else list(plugged)
+    for role in roles:
+        if role.driver not in TWINS:
+            raise InputError(f"there is no virtual twin for {role.driver!r}; known are {', '.join(sorted(TWINS))}")
+    driver = roles[0].driver
     module, name = TWINS[driver].split(":")
+    if len({TWINS[role.driver].split(":")[0] for role in roles}) > 1:
+        raise InputError(f"{' and '.join(role.driver for role in roles)} are not one box")
+    inside = import_module(f"sim_device.virtual_bench.{module}")
+    if module in BOXES:
+        return cast(Twin, getattr(inside, BOXES[module])(circuit, roles))
+    if len(roles) > 1:
+        raise InputError(f"{driver} plays one role, not {len(roles)}")
     if driver.endswith(AS_GENERATOR):
         from sim_device.virtual_bench.smu_as_generator import SmuAsGenerator
 
         circuit = SmuAsGenerator(circuit)
-    return cast(Twin, getattr(import_module(f"sim_device.virtual_bench.{module}"), name)(circuit))
+    return cast(Twin, getattr(inside, name)(circuit))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from pyvisa import constants, errors, rname
 from pyvisa.constants import ResourceAttribute, StatusCode
@@ -21,6 +21,15 @@ if TYPE_CHECKING:
 
 _numbers = itertools.count(1)
 _MANAGER = 1
+
+
+@runtime_checkable
+class ClearedToReset(Protocol):
+    """An instrument that a device clear resets."""
+
+    def device_clear(self) -> None:
+        """Device clear: back to the initial settings."""
+        ...
 
 
 class Port:
@@ -50,8 +59,14 @@ class Port:
         return self.twin.waiting()
 
     def clear(self) -> None:
-        """Device clear."""
+        """What was not read is gone."""
         self.twin.clear()
+
+    def device_clear(self) -> None:
+        """Device clear; some instruments take it for a reset."""
+        self.clear()
+        if isinstance(self.twin, ClearedToReset):
+            self.twin.device_clear()
 
 
 class _Session:
@@ -170,7 +185,7 @@ class VirtualVisaLibrary(VisaLibraryBase):
         """Device clear: both directions empty."""
         link = self._session(session)
         link.incoming = link.outgoing = b""
-        link.port.clear()
+        link.port.device_clear()
         return self.handle_return_value(session, StatusCode.success)
 
     def flush(self, session: Any, mask: constants.BufferOperation) -> StatusCode:

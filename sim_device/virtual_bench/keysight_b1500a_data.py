@@ -1,0 +1,39 @@
+"""How the twin of a Keysight B1500A writes measured data: status, channel and kind before each number, or none.
+
+Source: B1500A Programming Guide, chapter 1, ASCII data output format: 12 digits (``FMT`` 1, 2) or 13 (11, 12, 21, 22),
+with a header in 1, 11 and 21; exponents are multiples of three.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sim_device.virtual_bench.flex import shown
+from sim_device.virtual_bench.meter import OVERFLOW, Measured
+
+FORMATS: Final = {1: (6, True), 2: (6, False), 11: (7, True), 12: (7, False), 21: (7, True), 22: (7, False)}
+MEANINGLESS: Final = 199.999e99  # stands for a value beyond the range
+STEP: Final = 1e-4  # [s] resolution of the time
+IN_DIGITS: Final = {"N": "000", "C": "008", "V": "001"}  # status in format 21
+
+
+def time(style: int, seconds: float) -> str:
+    """Time since the timer was reset."""
+    return _shown(style, "N", "A", "T", round(seconds / STEP) * STEP)
+
+
+def datum(style: int, slot: int, kind: str, found: Measured) -> str:
+    """Current ("I") or voltage ("V") with the status: N, C at compliance, V beyond the range."""
+    value = found.voltage if kind == "V" else found.current
+    status = "C" if found.limited else "N"
+    if abs(value) >= OVERFLOW * (1 - 1e-9):
+        status, value = "V", MEANINGLESS
+    return _shown(style, status, chr(ord("A") + slot - 1), kind, value)
+
+
+def _shown(style: int, status: str, letter: str, kind: str, value: float) -> str:
+    digits, header = FORMATS[style]
+    figures = shown(value, digits)
+    if not header:
+        return figures
+    return f"{IN_DIGITS[status] if style == 21 else status}{letter}{kind}{figures}"
