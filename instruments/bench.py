@@ -34,6 +34,7 @@ from instruments.limits import Limits
 from instruments.phases import Phase
 from instruments.pulse_count import PulseCount
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
+from instruments.sequencing import Tracing
 from instruments.sweeping import Levels, sweep
 from instruments.switching import Switching
 from instruments.wiring import Kind, Wiring
@@ -88,6 +89,8 @@ class Bench:
         self.switching = Switching(generator, smu, matrix, bias, wiring=wiring, clock=clock)
         self._last_pulse: dict[str, float] = {}
         self._forget()
+        self.tracing = Tracing(self)
+        self.origin = replace(origin, details={**origin.details, "traces": self.tracing.words})
 
     @property
     def pulses_applied(self) -> dict[str, int]:
@@ -190,6 +193,23 @@ class Bench:
         if abs(voltage) > self.limits.read_voltage:
             self.pulses_applied[name] = self.pulses_applied.get(name, 0) + 1
 
+    # -- sequences -----------------------------------------------------------------------------------------------
+
+    def begin_sequence(self, name: str) -> None:
+        """Connect one crosspoint as for reading, outputs off; nothing is known of settings from now on."""
+        self.switching.enter(self.switching.setup(name, Phase.READ))
+        self.end_sequence()
+
+    def pulsed(self, name: str) -> None:
+        """A sequence has pulsed a crosspoint up to now."""
+        self._last_pulse[name] = self.clock.now()
+
+    def end_sequence(self) -> None:
+        """Outputs off; what is configured is configured anew by whoever comes next."""
+        self.switching.smu_off()
+        self.switching.generator_off()
+        self._pulse_set = self._read_set = None
+
     def safe(self) -> None:
         """Every output off, relays open: write-only, whatever the others do; never raises."""
         self.switching.safe()
@@ -234,17 +254,24 @@ class BenchCrosspoints(Crosspoints):
         return Readings(conductance, voltage, current, time, status.astype(np.uint8))
 
     def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
-        """Step by step, as `Crosspoints.stream`; all of it is checked before the first byte of it is sent."""
+        """As `Crosspoints.stream`, by a sequence where the bench has one (`instruments.sequencing`), else step by step.
+
+        All of it is checked before the first byte of it is sent.
+        """
         pair = pulses or self.pulses
         steps = steps_of(counts, self.shape)
         self.bench.check_all(self.names, steps, pair)
+        sequence = self.bench.tracing.sequence(self._flat, steps, pair)
+        if sequence is not None:
+            yield from sequence
+            return
         for step in steps.reshape(len(steps), -1).tolist():
             for name, count in zip(self._flat, step, strict=True):
                 if count:
                     self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(count))
             yield self.read()
 
-    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
         """Crosspoint by crosspoint, as `instruments.sweeping`; all of it is checked before the first byte is sent."""
         return sweep(self.bench, self.names, Levels.of(voltages, compliance, dwell, self.shape))
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from instruments.crosspoints import Pulse, Status
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.units import text
+
+if TYPE_CHECKING:
+    from instruments.sequences import Sequencer
 
 
 @dataclass(frozen=True)
@@ -145,6 +149,10 @@ class SourceMeasureUnit(InstrumentRole):
         if not self._configured:
             raise InputError("no bias is configured, so no compliance is set; configure one before the output goes on")
         self._output_on()
+
+    def sequencer(self, generator: PulseSource) -> Sequencer | None:
+        """What runs pulses of `generator` and readings of this unit by their own timing; None where nothing does."""
+        return None
 
     @abstractmethod
     def _output_on(self) -> None: ...

@@ -181,7 +181,7 @@ def test_b2902b_many_readings_by_the_trigger_count_and_off():
         (":TRIG1:COUN 2", None),
         (":READ:ARR? (@1)", "+1E-1,+1E-6,0,+1E-1,+2E-6,0"),
         (":TRIG1:COUN 1", None),
-        (":OUTP1 OFF", None),
+        (":OUTP1 OFF;:ABOR (@1)", None),  # nobody has reset it: a list of another program may be running
     )
     with smu(KeysightB2902B, *pairs) as instrument:
         assert [one.current for one in instrument.measure(2)] == [1e-6, 2e-6]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 from pymeasure.adapters import Adapter
 from pymeasure.instruments import Instrument
 
 from instruments.clock import Clock, RealClock
+from instruments.crosspoints import FloatArray
 from instruments.errors import CommandRefused, InstrumentError, NotAnswering
 from instruments.limits import Limits
 
@@ -85,6 +87,26 @@ class Connected(Instrument):
                 f"{self.name} answered {command!r} with {reply!r}, where {count} numbers were expected"
             )
         return values
+
+    def table(self, command: str, rows: int, columns: int) -> FloatArray:
+        """Numbers that a query answers, row by row: shape (rows, columns). `InstrumentError` where they are others."""
+        reply = self.ask(command)
+        try:
+            values = np.array([float(part) for part in reply.split(",")])
+        except ValueError:
+            values = np.empty(0)
+        if len(values) != rows * columns:
+            raise InstrumentError(
+                f"{self.name} answered {command!r} with {reply[:60]!r} ..., where {rows} times {columns} numbers were "
+                "expected"
+            )
+        return values.reshape(rows, columns)
+
+    def completed(self) -> None:
+        """Wait until the instrument says that what was begun is over; `InstrumentError` where it says anything else."""
+        done = self.ask("*OPC?").strip()
+        if done not in ("1", "+1"):
+            raise InstrumentError(f"{self.name} answered '*OPC?' with {done!r}: whether it is done is unknown")
 
     def refused(self, errors: list[str], command: str) -> CommandRefused:
         """The error that says what an instrument did not take."""

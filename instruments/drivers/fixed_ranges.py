@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from instruments.crosspoints import Status
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.crosspoints import FloatArray, Status, StatusArray
 from instruments.errors import InputError, InstrumentError, LimitError
 from instruments.roles import Measurement
 from instruments.units import text
@@ -61,3 +64,16 @@ def measurement(voltage: float, current: float, *, limited: bool, overrange: boo
         reason = Status.INVALID if no_number else Status.OVERRANGE | Status.INVALID
         return Measurement(math.nan, math.nan, status | reason)
     return Measurement(voltage, current, status | (Status.OVERRANGE if overrange else Status.OK))
+
+
+def readings_of(voltage: FloatArray, current: FloatArray) -> tuple[FloatArray, FloatArray, StatusArray]:
+    """Voltages, currents and status of many measurements, as `measurement` says of one."""
+    largest = np.maximum(np.abs(voltage), np.abs(current))
+    none = ~(largest < OVERFLOW * 0.9995)
+    status = flagged(none, Status.INVALID) | flagged(none & (largest <= OVERFLOW * 1.0005), Status.OVERRANGE)
+    return np.where(none, np.nan, voltage), np.where(none, np.nan, current), status
+
+
+def flagged(where: NDArray[np.bool_], flag: Status) -> StatusArray:
+    """`flag` where it holds, 0 elsewhere."""
+    return where.astype(np.uint8) * np.uint8(flag)

@@ -20,10 +20,13 @@ from instruments.drivers.fixed_ranges import (
     measurement,
     smallest,
 )
+from instruments.drivers.keysight_b2902b_list import ListSweep
 from instruments.drivers.scpi import Scpi
+from instruments.drivers.smu_pulses import KeysightB2902BPulses
 from instruments.errors import LimitError
 from instruments.limits import Limits
-from instruments.roles import Measurement, SourceMeasureUnit
+from instruments.roles import Measurement, PulseSource, SourceMeasureUnit
+from instruments.sequences import Plan, Sequencer
 from instruments.units import text
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
@@ -37,19 +40,26 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keysight B2902B", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
+        self.started = True  # a sequence may be running: nobody knows until `prepare` has reset it
+        self.in_list = False  # settings are those of a list sweep
+
+    def sequencer(self, generator: PulseSource) -> Sequencer | None:
+        """A list sweep where this channel is the pulse source, too."""
+        return ListSweep(self) if isinstance(generator, KeysightB2902BPulses) else None
 
     def prepare(self) -> None:
         """Reset, outputs off and never on by themselves; voltage, current and status in each reading."""
         self._configured = False
         self.write("*RST;*CLS")
+        self.started = self.in_list = False
         self.settle(
             ":OUTP1 OFF;:OUTP1:ON:AUTO OFF;:OUTP1:OFF:AUTO OFF;:SOUR1:FUNC:MODE VOLT;:SOUR1:VOLT:MODE FIX;"
             ':SENS1:FUNC "VOLT","CURR";:SENS1:REM OFF;:FORM:ELEM:SENS VOLT,CURR,STAT;:TRIG1:SOUR AINT;:TRIG1:COUN 1'
         )
 
     def off(self) -> None:
-        """Output off."""
-        self.switch_off(":OUTP1 OFF")
+        """Output off, and the end of a sequence if one may be running."""
+        self.switch_off(":OUTP1 OFF;:ABOR (@1)" if self.started else ":OUTP1 OFF")
 
     def is_off(self) -> bool:
         """Whether the instrument says that the output of channel 1 is off."""
@@ -60,7 +70,19 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
         """Compliance and ranges before the level; the compliance is read back."""
-        source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
+        if self.in_list:
+            self.prepare()
+        self._set(voltage, voltage, compliance, integration)
+
+    def hold(self, span: float, plan: Plan) -> None:
+        """As `configure`, on a source range that holds levels up to `span` [V] beside the read voltage of a plan."""
+        self.limits.check_bias(plan.voltage, plan.compliance)
+        for pulse in plan.used:
+            self.limits.check_pulse(pulse)
+        self._set(max(span, abs(plan.voltage)), plan.voltage, plan.compliance, plan.integration)
+
+    def _set(self, span: float, voltage: float, compliance: float, integration: float) -> None:
+        source, measure = smallest(span, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
         if source > 20 and compliance > 0.1:
             raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 100 mA")
         check_least(compliance, 1e-9)

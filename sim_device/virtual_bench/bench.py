@@ -11,11 +11,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 from instruments.clock import Clock, VirtualClock
+from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 from instruments.wiring import Column, Kind, MatrixCabling, Relay, Terminal, Wiring
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.device import VirtualDevice
+from sim_device.virtual_bench.trains import Train
 from sim_device.virtual_bench.twins import Plugged, Twin, make_twin
 
 if TYPE_CHECKING:
@@ -86,6 +90,7 @@ class VirtualBench(Circuit):
         self._reach = self._reached(self._relays)
         self._generator_rest: float | None = None
         self._drive: Drive | None = None
+        self._held_from = 0.0
         self.twins: dict[str, Twin] = {resource: make_twin(driver, self) for resource, driver in instruments.items()}
         self._library: VirtualVisaLibrary | None = None
         self._ports: dict[str, Port] = {}
@@ -151,6 +156,7 @@ class VirtualBench(Circuit):
 
     def smu_drives(self, drive: Drive | None) -> None:
         """Keep what is driven; note a conflict."""
+        self._hold()
         self._drive = drive
         if drive is not None:
             self._check_joined()
@@ -163,6 +169,7 @@ class VirtualBench(Circuit):
 
     def smu_reads(self) -> tuple[float, float, bool]:
         """``I = V sum(G)``, where neither source nor limit is exceeded."""
+        self._hold()
         if self._drive is None:
             return 0.0, 0.0, False
         now = self.clock.now()
@@ -183,10 +190,36 @@ class VirtualBench(Circuit):
         clamped = math.copysign(limit, current)
         return clamped / conductance, clamped, True
 
+    def _hold(self) -> None:
+        """Two-terminal devices have been held by the source-measure unit up to now; they move if they do at that."""
+        since, self._held_from = self._held_from, self.clock.now()
+        drives_current, level, limit = self._drive or Drive(current=False, level=0.0, limit=0.0)
+        voltage, current = (math.copysign(limit, level), abs(level)) if drives_current else (level, limit)
+        for crosspoint, terminal in self._reach.smu:
+            if terminal is Terminal.TOP:
+                self.devices[crosspoint].hold(since, self._held_from, voltage, current)
+
+    def smu_runs(self, train: Train) -> FloatArray:
+        """Pulses and readings of every device on the electrode of the source-measure unit; their currents add."""
+        found = np.zeros(len(train.read_at))
+        most = float(np.abs(train.levels).max(initial=0.0))
+        for crosspoint, terminal in self._reach.smu:
+            if terminal is Terminal.GATE:
+                continue
+            found += self.devices[crosspoint].train(train)
+            self.applied += [
+                AppliedPulse(at, crosspoint, level, train.width, 1)
+                for at, level in zip(train.pulsed_at.tolist(), train.levels.tolist(), strict=True)
+            ]
+            self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
+        self.largest_current_limit = max(self.largest_current_limit, train.limit)
+        return found
+
     def matrix_closes(self, relays: frozenset[Relay]) -> None:
         """Move the relays; note when they move under voltage."""
         if self._drive is not None or self._generator_rest is not None:
             self.fault("relays move while an output is on")
+        self._hold()
         self._relays = relays
         self._reach = self._reached(relays)
         self._check_joined()

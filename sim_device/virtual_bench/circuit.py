@@ -6,7 +6,9 @@ from abc import ABC, abstractmethod
 from typing import NamedTuple
 
 from instruments.clock import Clock
+from instruments.crosspoints import FloatArray
 from instruments.wiring import Relay
+from sim_device.virtual_bench.trains import Train
 
 
 class Drive(NamedTuple):
@@ -41,6 +43,13 @@ class Circuit(ABC):
     @abstractmethod
     def smu_reads(self) -> tuple[float, float, bool]:
         """Voltage [V], current [A] at the source-measure unit now, and whether the limit holds it back."""
+
+    @abstractmethod
+    def smu_runs(self, train: Train) -> FloatArray:
+        """A train of pulses and readings that the source-measure unit times itself: conductance [S] at each reading.
+
+        Its times may lie before the time of the clock: the train is told when somebody asks what became of it.
+        """
 
     @abstractmethod
     def matrix_closes(self, relays: frozenset[Relay]) -> None:

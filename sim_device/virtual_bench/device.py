@@ -16,11 +16,14 @@ from types import MappingProxyType
 
 import numpy as np
 
-from instruments.crosspoints import Pulse, PulsePair
+from instruments.crosspoints import FloatArray, Pulse, PulsePair
 from instruments.errors import InputError
 from sim_device.models import SoftBounds
 from sim_device.virtual_bench.ageing import NO_AGEING, Ageing, Telegraph
 from sim_device.virtual_bench.noise import Normals, SlowNoise
+from sim_device.virtual_bench.switching import Forming, Hold, Switching
+from sim_device.virtual_bench.trains import Motion, State, Train, moved
+from sim_device.voltage_law import VoltageLaw
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,8 @@ class DeviceParameters:
         Device-to-device standard deviation of log conductance range, log fractions and (half of it) log v0 [1].
     ageing
         Wear, read disturb, telegraph noise, logarithmic drift; none unless given.
+    switching
+        How a voltage that is held moves it, and whether it must be formed; None where only pulses do.
     """
 
     core: SoftBounds
@@ -87,13 +92,24 @@ class DeviceParameters:
     spread: float
     stuck: bool = False
     ageing: Ageing = NO_AGEING
+    switching: Switching | None = None
+
+    @property
+    def law(self) -> VoltageLaw:
+        """How far another pulse goes than the reference."""
+        return VoltageLaw(self.voltage_scale, self.width_exponent)
+
+    def way(self, voltage: float) -> tuple[float, float, Pulse]:
+        """Where `voltage` [V] leads: the bound [S], the fraction of one reference pulse that way, and that pulse."""
+        if (voltage > 0) == (self.reference.up.voltage > 0):
+            return self.core.g_max, self.core.s_up, self.reference.up
+        return self.core.g_min, self.core.s_down, self.reference.down
 
     def fraction(self, pulse: Pulse) -> tuple[float, bool]:
         """Fraction of the remaining way that `pulse` goes [1], and whether it goes up."""
         up = (pulse.voltage > 0) == (self.reference.up.voltage > 0)
         at, base = (self.reference.up, self.core.s_up) if up else (self.reference.down, self.core.s_down)
-        times = _sinh_ratio(abs(pulse.voltage) / self.voltage_scale, abs(at.voltage) / self.voltage_scale)
-        times *= (pulse.width / at.width) ** self.width_exponent
+        times = self.law.times(pulse, at)
         return -math.expm1(times * math.log1p(-base)), up
 
     def core_under(self, pulses: PulsePair) -> SoftBounds:
@@ -117,13 +133,21 @@ class DeviceParameters:
             s_down=min(self.core.s_down * down, 0.9),
         )
         return replace(
-            self, core=core, voltage_scale=self.voltage_scale * math.sqrt(scale), rest=(core.g_min + core.g_max) / 2
+            self,
+            core=core,
+            voltage_scale=self.voltage_scale * math.sqrt(scale),
+            rest=(core.g_min + core.g_max) / 2,
+            switching=_varied(self.switching, rng),
         )
 
 
-def _sinh_ratio(x: float, reference: float) -> float:
-    """``sinh(x) / sinh(reference)`` without overflow."""
-    return math.exp(min(x - reference, 600.0)) * -math.expm1(-2 * x) / -math.expm1(-2 * reference)
+def _varied(switching: Switching | None, rng: np.random.Generator) -> Switching | None:
+    """Another individual: its forming voltage differs."""
+    forming = switching.forming if switching else None
+    if switching is None or forming is None or not forming.spread:
+        return switching
+    voltage = forming.voltage + forming.spread * float(rng.standard_normal())
+    return replace(switching, forming=replace(forming, voltage=voltage))
 
 
 class VirtualDevice:
@@ -144,6 +168,12 @@ class VirtualDevice:
         self._at = 0.0
         self._read_at = 0.0
         self._steps: dict[tuple[float, float], tuple[float, bool]] = {}
+        self._hold = Hold(parameters.law, self._normals)
+        forming = parameters.switching.forming if parameters.switching else None
+        self._pristine: Forming | None = forming if conductance is None and not parameters.stuck else None
+        self._dose = 0.0
+        if self._pristine is not None:
+            self._core = self._pristine.leak
 
     def pulse(self, now: float, pulse: tuple[float, float], count: int) -> None:
         """Apply `count` pulses of (voltage [V], width [s]) at the time `now` [s]."""
@@ -151,6 +181,10 @@ class VirtualDevice:
         p = self.parameters
         if p.stuck:
             return
+        if self._pristine is not None:
+            count -= self._dosed(self._pristine, pulse[0], pulse[1], count)
+            if not count:
+                return
         step = self._steps.get(pulse)
         if step is None:
             step = self._steps[pulse] = p.fraction(Pulse(*pulse))
@@ -166,6 +200,45 @@ class VirtualDevice:
         self._core = min(max(core, low), high)
         self._volatile += p.volatile * (self._core - before)
 
+    def hold(self, since: float, now: float, voltage: float, limit: float) -> None:
+        """From `since` to `now` [s] it was held at `voltage` [V], with at most `limit` [A] through it."""
+        p = self.parameters
+        if p.switching is None or p.stuck:
+            return
+        if abs(voltage) < p.switching.threshold:
+            self._hold.released()
+            return
+        if now <= since:
+            return
+        self._relax(now)
+        left = now - since
+        if self._pristine is not None:
+            forming = (1 - self._dose) / self._pristine.rate(voltage)
+            if self._dosed(self._pristine, voltage, left, 1):
+                return
+            left -= min(forming, left)
+        bound, fraction, reference = p.way(voltage)
+        low, high = p.ageing.window(p.core.g_min, p.core.g_max, self._pulses)
+        way = (high if bound == p.core.g_max else low), fraction, reference
+        drive = voltage, max(limit, 1e-15)
+        self._core = self._hold.moved(self._core, left, drive, way, p.switching.hold_to_hold)
+        self._pulsed_at = now
+
+    def _dosed(self, forming: Forming, voltage: float, seconds: float, count: int) -> int:
+        """How many of `count` pulses leave a pristine device as it is; formed by the next, where there is one left."""
+        dose = forming.rate(voltage) * seconds
+        needed = (1 - self._dose) / max(dose, 1e-300)
+        if needed > count:
+            self._dose += count * dose
+            return count
+        self._pristine, self._core = None, self.parameters.core.g_min
+        return math.ceil(needed) - 1
+
+    @property
+    def formed(self) -> bool:
+        """Whether a filament is there; always, for a kind that needs no forming."""
+        return self._pristine is None
+
     def conductance(self, now: float) -> float:
         """Conductance [S] at the time `now` [s], without noise of a reading."""
         self._relax(now)
@@ -177,9 +250,46 @@ class VirtualDevice:
         p = self.parameters
         noisy = self.conductance(now) + self._slow.after(elapsed) + p.white_noise * self._normals()
         noisy += self._telegraph.after(elapsed)
+        if self._pristine is not None:  # a leak fluctuates as little as it is small
+            return max(self._core + (noisy - self._core) * self._core / p.core.g_min, 0.0)
         if not p.stuck:
             self._core += p.ageing.read_disturb * (p.core.g_max - self._core)
         return max(noisy, 0.0)
+
+    def train(self, train: Train) -> FloatArray:
+        """A train of pulses and readings (`sim_device.virtual_bench.trains`): the conductance [S] that each finds."""
+        times, levels = train.events()
+        p = self.parameters
+        if p.stuck or self._pristine is not None or p.ageing != NO_AGEING:
+            return self._one_by_one(train, times, levels)
+
+        def step(volts: float) -> tuple[float, bool]:
+            return p.fraction(Pulse(volts, train.width))
+
+        core = p.core
+        motion = Motion(core.g_min, core.g_max, p.rest, p.volatile, p.cycle_to_cycle, train.limit, step)
+        elapsed = np.maximum(np.diff(times, prepend=self._at), 0.0)
+        kept, drifted = np.exp(-elapsed / p.volatile_time), -np.expm1(-elapsed / p.rest_time)
+        state, found = moved(State(self._core, self._volatile), motion, levels, kept, drifted, self._normals)
+        self._core, self._volatile = state.core, state.volatile
+        if len(times):
+            self._at = max(self._at, float(times[-1]))
+        self._pulses += int(np.count_nonzero(levels))
+        slow = self._slow.series(np.diff(train.read_at, prepend=self._read_at))
+        if len(found):
+            self._read_at = float(train.read_at[-1])
+        return np.maximum(found + slow + p.white_noise * self._normals.take(len(found)), 0.0)
+
+    def _one_by_one(self, train: Train, times: FloatArray, levels: FloatArray) -> FloatArray:
+        read: list[float] = []
+        for now, level in zip(times.tolist(), levels.tolist(), strict=True):
+            if level:
+                held = abs(level) * self.conductance(now) > train.limit
+                volts = math.copysign(train.limit / self.conductance(now), level) if held else level
+                self.pulse(now, (volts, train.width), 1)
+            else:
+                read.append(self.read(now))
+        return np.array(read)
 
     def truth(self, pulses: PulsePair) -> DeviceTruth:
         """What this device is under `pulses`, once settled; for tests."""
@@ -208,7 +318,7 @@ class VirtualDevice:
         self._at = now
         p = self.parameters
         self._volatile *= math.exp(-elapsed / p.volatile_time)
-        if not p.stuck:
+        if not p.stuck and self._pristine is None:
             self._core += (p.rest - self._core) * -math.expm1(-elapsed / p.rest_time)
 
 
@@ -243,8 +353,14 @@ RRAM = DeviceParameters(
     rest=110e-6,
     rest_time=1e8,
     spread=0.2,
+    switching=Switching(threshold=0.3, hold_to_hold=0.5),
 )
-PRESETS = {"ecram": ECRAM, "rram": RRAM}
+PRISTINE_RRAM = replace(
+    RRAM,
+    # HfO2 of some 5 nm: forms at 2 to 3 V, later by 0.1 to 0.2 V a decade of ramp rate, leaks nanosiemens before.
+    switching=Switching(threshold=0.3, hold_to_hold=0.5, forming=Forming(2.4, 0.06, leak=50e-9, spread=0.15)),
+)
+PRESETS = {"ecram": ECRAM, "rram": RRAM, "rram-pristine": PRISTINE_RRAM}
 
 
 def known() -> Mapping[str, DeviceParameters]:

@@ -6,16 +6,15 @@ After a reset a measurement switches the output on by itself (``OUTPut:ON:AUTO``
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import ClassVar, Final, TypeAlias
+from typing import ClassVar, Final
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.keysight_b2902b_lists import ListRun
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
-from sim_device.virtual_bench.scpi import ScpiTwin
-from sim_device.virtual_bench.scpi_common import common_commands, no_arguments
+from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
-from sim_device.virtual_bench.scpi_tree import Arguments, CommandTree, Entry, Handler, Suffixes
-from sim_device.virtual_bench.scpi_values import ScpiError, choice, string
+from sim_device.virtual_bench.scpi_tree import CommandTree
+from sim_device.virtual_bench.scpi_values import ScpiError
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
 CURRENT_RANGES: Final = (1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5, 3.0)  # [A]
@@ -24,6 +23,8 @@ ELEMENTS: Final = ("VOLTage", "CURRent", "RESistance", "TIME", "STATus", "SOURce
 NOT_A_NUMBER: Final = 9.91e37
 CURRENT_SOURCED, LIMITED, OVERRANGED = 1, 2, 8192  # bits of the status data
 MOST: Final = 100_000  # readings of one trigger
+TRIGGERS: Final = ("AINT", "BUS", "TIMer", "INT1", "INT2", "LAN", "EXT1", "EXT2")
+TRANSIENT, ACQUIRE = "transient", "acquire"  # the two device actions, each with triggers of its own
 
 
 def _most_current(twin: SettingsTwin, channel: int) -> float:
@@ -33,7 +34,7 @@ def _most_current(twin: SettingsTwin, channel: int) -> float:
 def _source(function: str, name: str, unit: str) -> tuple[Setting, ...]:
     at, full = f"[:SOURce#2]:{function}", RANGES[name][-1] * HEADROOM
     return (
-        Choice(f"{at}:MODE", f"{name} mode", ("FIXed",)),
+        Choice(f"{at}:MODE", f"{name} mode", ("FIXed", "LIST") if name == "VOLT" else ("FIXed",)),
         Number(f"{at}:RANGe", f"{name} source range", unit, -full, full, RANGES[name][1]),
         Flag(f"{at}:RANGe:AUTO", f"{name} source auto", True),
         Number(f"{at}[:LEVel][:IMMediate][:AMPLitude]", f"{name} level", unit, -full, full, 0),
@@ -51,9 +52,21 @@ def _sense(function: str, name: str, unit: str, limit: float) -> tuple[Setting, 
     )
 
 
+def _action(keyword: str, name: str) -> tuple[Setting, ...]:
+    at = f":TRIGger#2:{keyword}"
+    return (
+        Choice(f"{at}:SOURce[:SIGNal]", f"{name} source", TRIGGERS),
+        Number(f"{at}:TIMer", f"{name} timer", "S", 2e-5, 1e5, 2e-5),
+        Number(f"{at}:COUNt", f"{name} count", "", 1, MOST, 1, whole=True),
+        Number(f"{at}:DELay", f"{name} delay", "S", 0, 1e5, 0),
+    )
+
+
 SETTINGS: Final[tuple[Setting, ...]] = (
     Choice("[:SOURce#2]:FUNCtion:MODE", "source", ("VOLTage", "CURRent")),
-    Choice("[:SOURce#2]:FUNCtion[:SHAPe]", "shape", ("DC",)),
+    Choice("[:SOURce#2]:FUNCtion[:SHAPe]", "shape", ("DC", "PULSe")),
+    Number("[:SOURce#2]:PULSe:DELay", "pulse delay", "S", 0, 99999.9, 0),
+    Number("[:SOURce#2]:PULSe:WIDTh", "pulse width", "S", 5e-5, 1e5, 5e-5),
     *_source("VOLTage", "VOLT", "V"),
     *_source("CURRent", "CURR", "A"),
     *_sense("VOLTage[:DC]", "VOLT", "V", 2.0),
@@ -64,9 +77,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Flag(":OUTPut#2:OFF:AUTO", "auto off", False),
     Choice(":OUTPut#2:OFF:MODE", "off mode", ("NORMal", "HIZ", "ZERO")),
     Flag(":OUTPut#2:PROTection[:STATe]", "protection", False),
-    Choice(":TRIGger#2[:ALL]:SOURce", "trigger", ("AINT", "BUS", "TIMer", "INT1", "INT2", "LAN", "EXT1", "EXT2")),
-    Number(":TRIGger#2[:ALL]:COUNt", "count", "", 1, MOST, 1, whole=True),
-    Number(":TRIGger#2:ACQuire:COUNt", "count", "", 1, MOST, 1, whole=True),
+    *_action("TRANsient", TRANSIENT),
+    *_action("ACQuire", ACQUIRE),
+    Flag(":SYSTem:TIME:TIMer:COUNt:RESet:AUTO", "timer auto", True),
     Choice(":FORMat[:DATA]", "format", ("ASCii",)),
 )
 _AT_THE_TERMINALS: Final = frozenset(
@@ -89,11 +102,13 @@ class KeysightB2902BTwin(SettingsTwin):
         self.functions: list[list[str]] = [["CURR"], ["CURR"]]
         self.elements: tuple[str, ...] = ("VOLT", "CURR", "RES", "TIME", "STAT", "SOUR")
         self.taken: list[str] = []
-        self._started = circuit.clock.now()
+        self.started = circuit.clock.now()
+        self.lists = ListRun(self)
         super().__init__()
 
     def reset(self) -> None:
         """Defaults, outputs off."""
+        self.lists.reset()
         self.restore_defaults()
         self.functions = [["CURR"], ["CURR"]]
         self.elements = ("VOLT", "CURR", "RES", "TIME", "STAT", "SOUR")
@@ -108,6 +123,8 @@ class KeysightB2902BTwin(SettingsTwin):
     def changed(self, name: str, channel: int) -> None:
         """Ranges follow levels; a fixed range that does not hold the level refuses it."""
         function, _, part = name.partition(" ")
+        if channel == 1 and name in _AT_THE_TERMINALS:
+            self.lists.end()
         if part == "level":
             self._check_level(function, channel)
         elif part in ("source range", "range"):
@@ -132,13 +149,17 @@ class KeysightB2902BTwin(SettingsTwin):
         drive = Drive(source == "CURR", self.value(f"{source} level"), self.value(f"{other} limit"))
         self.circuit.smu_drives(drive if self.output_on else None)
 
+    def finish(self) -> None:
+        """Wait for a list that runs."""
+        self.lists.finish()
+
     # -- measuring -------------------------------------------------------------------------------------------------
 
     def acquire(self, channel: int) -> None:
         """``INITiate``: so many readings as the trigger count says; the output comes on by itself if it is let to."""
         if self.value("auto on", channel) and not self.value("output", channel):
             self.put("output", channel, True)
-        self.taken = [self._reading(channel) for _ in range(self.value("count", channel))]
+        self.taken = [self._reading(channel) for _ in range(self.value("acquire count", channel))]
         if self.value("auto off", channel):
             self.put("output", channel, False)
 
@@ -165,88 +186,8 @@ class KeysightB2902BTwin(SettingsTwin):
             "VOLT": found.voltage if "VOLT" in functions else (level if source == "VOLT" else NOT_A_NUMBER),
             "CURR": found.current if "CURR" in functions else (level if source == "CURR" else NOT_A_NUMBER),
             "RES": found.voltage / found.current if found.current and "RES" in functions else NOT_A_NUMBER,
-            "TIME": found.time - self._started,
+            "TIME": found.time - self.started,
             "STAT": float(status),
             "SOUR": level,
         }
         return [values[element] for element in values if element in self.elements]
-
-
-Act: TypeAlias = Callable[[KeysightB2902BTwin, int, Arguments], str | None]
-
-
-def _on(act: Act) -> Handler:
-    def handler(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> str | None:
-        assert isinstance(twin, KeysightB2902BTwin)
-        return act(twin, suffixes[0] if suffixes else 1, arguments)
-
-    return handler
-
-
-def _channel(arguments: Arguments) -> int:
-    """The one channel of a list ``(@1)``; channel 1 where there is none."""
-    if not arguments:
-        return 1
-    inside = arguments[0].strip().removeprefix("(@").removesuffix(")").strip()
-    if inside not in ("1", "2"):
-        raise ScpiError(-222, "Data out of range; the twin takes one channel at a time")
-    return int(inside)
-
-
-def _functions(twin: KeysightB2902BTwin, channel: int, arguments: Arguments) -> None:
-    if not arguments:
-        raise ScpiError(-109, "Missing parameter")
-    twin.functions[channel - 1] = [choice(string(a), ("VOLTage", "CURRent", "RESistance")) for a in arguments]
-
-
-def _set_elements(twin: KeysightB2902BTwin, _: int, arguments: Arguments) -> None:
-    twin.elements = tuple(choice(text, ELEMENTS) for text in arguments)
-
-
-def _read(*, latest: bool) -> Handler:
-    def act(twin: KeysightB2902BTwin, _: int, arguments: Arguments) -> str:
-        twin.acquire(_channel(arguments))
-        return twin.taken[-1] if latest else ",".join(twin.taken)
-
-    return _on(act)
-
-
-def _fetch(*, latest: bool) -> Handler:
-    def act(twin: KeysightB2902BTwin, _: int, arguments: Arguments) -> str:
-        _channel(arguments)
-        if not twin.taken:
-            raise ScpiError(-230, "Data corrupt or stale")
-        return twin.taken[-1] if latest else ",".join(twin.taken)
-
-    return _on(act)
-
-
-def _tripped(other: str) -> Handler:
-    def act(twin: KeysightB2902BTwin, channel: int, _: Arguments) -> str:
-        limited = channel == 1 and twin.output_on and twin.value("source") != other
-        return "1" if limited and twin.circuit.smu_reads()[2] else "0"
-
-    return _on(act)
-
-
-def _complete() -> None:
-    tree = KeysightB2902BTwin.tree
-    for header, entry in {
-        ":SENSe#2:FUNCtion[:ON]": Entry(
-            _on(_functions), _on(lambda twin, channel, _: ",".join(f'"{f}"' for f in twin.functions[channel - 1]))
-        ),
-        ":FORMat:ELEMents:SENSe": Entry(_on(_set_elements), _on(lambda twin, _, __: ",".join(twin.elements))),
-        ":INITiate[:IMMediate][:ALL]": Entry(set=_on(lambda twin, _, arguments: twin.acquire(_channel(arguments)))),
-        ":READ[:SCALar]": Entry(query=_read(latest=True)),
-        ":READ:ARRay": Entry(query=_read(latest=False)),
-        ":MEASure": Entry(query=_read(latest=True)),
-        ":FETCh[:SCALar]": Entry(query=_fetch(latest=True)),
-        ":FETCh:ARRay": Entry(query=_fetch(latest=False)),
-        ":SENSe#2:CURRent[:DC]:PROTection:TRIPped": Entry(query=_tripped("CURR")),
-        ":SENSe#2:VOLTage[:DC]:PROTection:TRIPped": Entry(query=_tripped("VOLT")),
-        ":SYSTem:LFRequency": Entry(query=no_arguments(lambda _: f"{LINE_FREQUENCY:.0f}")),
-    }.items():
-        tree.add(header, entry)
-
-
-_complete()

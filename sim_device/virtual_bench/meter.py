@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.crosspoints import FloatArray
 from sim_device.virtual_bench.circuit import Circuit
 from sim_device.virtual_bench.noise import Normals
+
+BoolArray: TypeAlias = NDArray[np.bool_]
 
 LINE_FREQUENCY: Final = 50.0  # [Hz]
 HEADROOM: Final = 1.05  # a range measures and sources 5 % beyond its name
@@ -62,6 +68,29 @@ class Meter:
             limited,
             clock.now(),
         )
+
+    def seen(
+        self, voltage: FloatArray, current: FloatArray, cycles: float, voltage_range: float, current_range: float
+    ) -> tuple[FloatArray, FloatArray]:
+        """What many measurements show of voltages [V] and currents [A] at the terminals."""
+        noise = NOISE / math.sqrt(max(cycles, 1e-4))
+        return (
+            _all_within(voltage + noise * voltage_range * self._normals.take(len(voltage)), voltage_range),
+            _all_within(current + noise * current_range * self._normals.take(len(current)), current_range),
+        )
+
+
+def limited(base: float, conductance: FloatArray, limit: float) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Voltage [V], current [A] where `base` [V] is sourced across `conductance` [S], and whether `limit` [A] holds."""
+    current = base * conductance
+    held = np.abs(current) > limit
+    clamped = np.copysign(limit, current)
+    voltage = np.divide(clamped, conductance, out=np.full(len(conductance), base), where=held)
+    return voltage, np.where(held, clamped, current), held
+
+
+def _all_within(values: FloatArray, full: float) -> FloatArray:
+    return np.where(np.abs(values) <= full * HEADROOM * (1 + 1e-3), values, np.copysign(OVERFLOW, values))
 
 
 def _within(value: float, full: float) -> float:

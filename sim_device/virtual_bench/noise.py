@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from itertools import accumulate, islice
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 _BLOCK = 4096
 
@@ -14,7 +17,8 @@ class Normals:
     """Standard normals, one a call; the sequence depends on the seed alone."""
 
     def __init__(self, seed: int | np.random.SeedSequence) -> None:
-        self._next = self._draw(np.random.default_rng(seed)).__next__
+        self._drawn = self._draw(np.random.default_rng(seed))
+        self._next = self._drawn.__next__
 
     @staticmethod
     def _draw(rng: np.random.Generator) -> Iterator[float]:
@@ -24,6 +28,10 @@ class Normals:
     def __call__(self) -> float:
         """The next one."""
         return self._next()
+
+    def take(self, count: int) -> NDArray[np.float64]:
+        """The next `count`, as so many calls would give them."""
+        return np.fromiter(islice(self._drawn, count), dtype=np.float64, count=count)
 
 
 class SlowNoise:
@@ -53,3 +61,23 @@ class SlowNoise:
             total += x
         self._states = states
         return total
+
+    def series(self, elapsed: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Values one after the other, each `elapsed` [s] after the one before: shape as `elapsed`."""
+        total = np.zeros(len(elapsed))
+        if not self._share:
+            return total
+        states: list[tuple[float, float]] = []
+        for tau, x in self._states:
+            a = np.exp(-elapsed / tau)
+            kicks = np.sqrt(1.0 - a * a) * self._share * self._normals.take(len(elapsed))
+            values = accumulate(zip(a.tolist(), kicks.tolist(), strict=True), _relaxed, initial=x)
+            path = np.fromiter(values, dtype=np.float64, count=len(elapsed) + 1)
+            states.append((tau, float(path[-1])))
+            total += path[1:]
+        self._states = states
+        return total
+
+
+def _relaxed(x: Any, step: Any) -> float:
+    return step[0] * x + step[1]

@@ -39,19 +39,11 @@ class Setting(ABC):
 
         def put(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> None:
             assert isinstance(twin, SettingsTwin)
-            if len(arguments) != 1:
-                raise (
-                    ScpiError(-109, "Missing parameter") if not arguments else ScpiError(-108, "Parameter not allowed")
-                )
-            channel = suffixes[0] if suffixes else 1
-            twin.put(self.name, channel, self.parse(twin, channel, arguments[0]))
+            twin.set_by_text(self.name, suffixes[0] if suffixes else 1, arguments)
 
         def query(twin: ScpiTwin, suffixes: Suffixes, arguments: Arguments) -> str:
             assert isinstance(twin, SettingsTwin)
-            channel = suffixes[0] if suffixes else 1
-            if arguments:
-                return self.show(self.parse_bound(twin, channel, arguments[0]))
-            return self.show(twin.value(self.name, channel))
+            return twin.ask_by_text(self.name, suffixes[0] if suffixes else 1, arguments)
 
         return Entry(put, query)
 
@@ -197,6 +189,20 @@ class SettingsTwin(ScpiTwin):
         except ScpiError:
             self._values[name, channel] = before
             raise
+
+    def set_by_text(self, name: str, channel: int, arguments: Arguments) -> None:
+        """Change a setting as a command with these parameters does."""
+        setting = self._by_name[name]
+        if len(arguments) != 1:
+            raise ScpiError(-109, "Missing parameter") if not arguments else ScpiError(-108, "Parameter not allowed")
+        self.put(name, channel, setting.parse(self, channel, arguments[0]))
+
+    def ask_by_text(self, name: str, channel: int, arguments: Arguments) -> str:
+        """Answer as the query of a setting does."""
+        setting = self._by_name[name]
+        if arguments:
+            return setting.show(setting.parse_bound(self, channel, arguments[0]))
+        return setting.show(self.value(name, channel))
 
     def assign(self, name: str, channel: int, value: Any) -> None:
         """Change a setting that follows another one, without asking `changed`."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from instruments.crosspoints import FloatArray
 from instruments.wiring import Relay
 from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.trains import Train
 
 _ZERO = 1e-6  # [V] that is no pulse
 
@@ -36,6 +40,13 @@ class SmuAsGenerator(Circuit):
     def smu_reads(self) -> tuple[float, float, bool]:
         """The gate draws no current."""
         return self._level, 0.0, False
+
+    def smu_runs(self, train: Train) -> FloatArray:
+        """Pulses at the gate, one by one; a gate draws no current, so that readings find none."""
+        for at, level in zip(train.pulsed_at.tolist(), train.levels.tolist(), strict=True):
+            self._circuit.generator_pulses(level, train.width, 1)
+            self._circuit.clock.wait(max(0.0, at + train.width - self.clock.now()))
+        return np.zeros(len(train.read_at))
 
     def generator_rests(self, voltage: float | None) -> None:
         """No generator is here: the source-measure unit is one."""

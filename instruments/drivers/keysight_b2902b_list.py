@@ -1,0 +1,128 @@
+"""List sweep of the Keysight B2902B, channel 1: pulses and readings of one electrode, timed by the box alone.
+
+Commands: Keysight B2900 Series SCPI Command Reference, chapter 4: SOURce:LIST, SOURce:PULSe, TRIGger (transient and
+acquire actions have timers, counts and delays of their own), TRACe, STATus:QUEStionable, SYSTem:TIME. The source
+pulses from the read voltage to the level of each list point and back; a point at the read voltage is a rest. The
+acquire action measures once a step, when the last pulse has settled. Never tried on the real instrument.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from instruments.crosspoints import Status
+from instruments.drivers.connected import si
+from instruments.drivers.fixed_ranges import flagged, readings_of
+from instruments.errors import InstrumentError
+from instruments.sequences import Plan, Sequencer, Slots, Taken, in_time, texts
+from instruments.units import text
+
+if TYPE_CHECKING:
+    from instruments.drivers.keysight_b2902b import KeysightB2902B
+
+POINTS: Final = 2500  # of a list (SOURce:LIST:VOLTage)
+SHORTEST: Final = 50e-6  # [s] of a pulse (data sheet, pulse source)
+ROOM: Final = 200e-6  # [s] beside the integration; triggers that come too early are lost, which the box reports
+LOST: Final = 2048 | 4096  # questionable status: a trigger of the transient or acquire action of channel 1 was lost
+COMPLIANCE, OVERRANGE = 2 | 4, 8192  # status data (table 1-2)
+
+
+class ListSweep(Sequencer):
+    """Pulses by the list, readings into the trace buffer."""
+
+    title = "list sweep of the source-measure unit"
+
+    def __init__(self, unit: KeysightB2902B) -> None:
+        self.unit = unit
+        self._slots = Slots(1, 1, 1.0, 0.0)
+        self._spell: dict[float, str] = {}
+        self._line = 50.0  # [Hz] asked by `begin`
+
+    def refusal(self, plan: Plan) -> str | None:
+        """One width, one limit, and a step that fits into the list."""
+        widths = {pulse.width for pulse in plan.used}
+        if len(widths) > 1:
+            return "a list sweep has pulses of one width, these have two"
+        if any(width < SHORTEST for width in widths):
+            return f"a pulse of {text(min(widths), 's')} is below the shortest of a list sweep, {text(SHORTEST, 's')}"
+        if plan.used and plan.limit != plan.compliance:
+            return (
+                f"a list sweep has one current limit, here pulses have {text(plan.limit, 'A')} (limits.current) and "
+                f"readings {text(plan.compliance, 'A')} (read.compliance); make them the same"
+            )
+        if self._slots_of(plan).points > POINTS:
+            return f"a step of {plan.burst} pulses takes more than the {POINTS} points of a list"
+        return None
+
+    def _slots_of(self, plan: Plan) -> Slots:
+        width = plan.used[0].width if plan.used else SHORTEST
+        return Slots.of(plan, width, plan.integration / self._line + ROOM)
+
+    def holds(self, plan: Plan) -> int:
+        """As many steps as the list has points for, and no longer than a few seconds."""
+        slots = self._slots_of(plan)
+        return in_time(slots.step, POINTS // slots.points)
+
+    def begin(self, plan: Plan) -> None:
+        """Reset, ranges that hold the pulses, limit, read voltage as the base; pulse shape and the two timers."""
+        unit = self.unit
+        unit.prepare()
+        unit.in_list = True
+        unit.hold(max([abs(pulse.voltage) for pulse in plan.used], default=0.0), plan)
+        (self._line,) = unit.numbers(":SYST:LFR?", 1)
+        slots = self._slots = self._slots_of(plan)
+        width = plan.used[0].width if plan.used else SHORTEST
+        unit.settle(
+            f":SOUR1:FUNC:SHAP PULS;:SOUR1:VOLT:MODE LIST;:SOUR1:PULS:DEL 0;:SOUR1:PULS:WIDT {si(width)};"
+            f":TRIG1:TRAN:SOUR TIM;:TRIG1:TRAN:TIM {si(slots.period)};:TRIG1:TRAN:DEL 0;"
+            f":TRIG1:ACQ:SOUR TIM;:TRIG1:ACQ:TIM {si(slots.step)};:TRIG1:ACQ:DEL {si(slots.delay)};"
+            ":FORM:ELEM:SENS VOLT,CURR,TIME,STAT;:SYST:TIME:TIM:COUN:RES:AUTO ON"
+        )
+        self._spell = {volts: si(volts) for volts in (plan.voltage, *(pulse.voltage for pulse in plan.used))}
+
+    def load(self, plan: Plan) -> float:
+        """The list, and an empty trace buffer of as many readings as there are steps."""
+        levels, steps = self._slots.levels(plan), len(plan)
+        self.unit.settle(
+            f":TRAC1:FEED:CONT NEV;:TRAC1:CLE;:TRAC1:POIN {steps};:TRAC1:FEED SENS;:TRAC1:FEED:CONT NEXT;"
+            f":TRIG1:TRAN:COUN {len(levels)};:TRIG1:ACQ:COUN {steps};"
+            f":SOUR1:LIST:VOLT {texts(levels, self._spell)}"
+        )
+        return steps * self._slots.step
+
+    def start(self) -> None:
+        """Output on at the read voltage, both actions initiated."""
+        self.unit.started = True
+        self.unit.write(":OUTP1 ON;:INIT (@1)")
+
+    def collect(self) -> Taken:
+        """Wait for the end, refuse lost triggers, read the trace buffer."""
+        unit = self.unit
+        unit.completed()
+        lost, held = self._counters()
+        if lost & LOST:
+            room = text(self._slots.step - self._slots.delay, "s")
+            raise InstrumentError(f"{unit.name} lost triggers: a reading takes longer than the {room} it has")
+        if not held:
+            return Taken.nothing()
+        table = unit.table(":TRAC1:DATA?", held, 4)
+        voltage, current, status = readings_of(table[:, 0], table[:, 1])
+        word = table[:, 3].astype(np.int64)
+        status |= flagged(word & COMPLIANCE != 0, Status.COMPLIANCE) | flagged(word & OVERRANGE != 0, Status.OVERRANGE)
+        return Taken(voltage, current, table[:, 2], status)
+
+    def end(self) -> None:
+        """Reset."""
+        self.unit.prepare()
+
+    def _counters(self) -> tuple[int, int]:
+        reply = self.unit.ask(":STAT:QUES?;:TRAC1:POIN:ACT?").strip()
+        try:
+            lost, held = (int(float(part)) for part in reply.split(";"))
+        except ValueError:
+            raise InstrumentError(
+                f"{self.unit.name} answered {reply!r}, where status and count were expected"
+            ) from None
+        return lost, held

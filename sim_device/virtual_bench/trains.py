@@ -1,0 +1,104 @@
+"""Trains of pulses and readings that an instrument times itself, run through a virtual device at once.
+
+What is at the device between two calls is the same as step by step: pulses move it, its volatile part decays, it drifts
+to its rest, readings have white and slow noise. Random numbers are drawn in another order, so that a train and the same
+steps one by one agree in distribution, not bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from instruments.crosspoints import FloatArray
+
+
+@dataclass(frozen=True)
+class Train:
+    """Pulses of `width` [s] to `levels` [V] that begin at `pulsed_at` [s], and readings at `read_at` [s], both rising.
+
+    `limit` [A] is the current at which a source-measure unit holds a pulse back. Times are those of the bench's clock.
+    """
+
+    pulsed_at: FloatArray
+    levels: FloatArray
+    width: float
+    read_at: FloatArray
+    limit: float
+
+    def split(self, now: float) -> tuple[Train, Train]:
+        """What of it has happened at `now` [s], pulses that have begun and readings that are done; and the rest."""
+        begun, read = self.pulsed_at < now, self.read_at <= now
+        if begun.all() and read.all():
+            return self, self._of(~begun, ~read)
+        return self._of(begun, read), self._of(~begun, ~read)
+
+    def _of(self, pulses: NDArray[np.bool_], readings: NDArray[np.bool_]) -> Train:
+        return replace(
+            self, pulsed_at=self.pulsed_at[pulses], levels=self.levels[pulses], read_at=self.read_at[readings]
+        )
+
+    def events(self) -> tuple[FloatArray, FloatArray]:
+        """Times [s] of pulses (their end) and readings in order, and the level [V] of each: 0 for a reading."""
+        times = np.concatenate([self.pulsed_at + self.width, self.read_at])
+        levels = np.concatenate([self.levels, np.zeros(len(self.read_at))])
+        order = np.argsort(times, kind="stable")
+        return times[order], levels[order]
+
+
+@dataclass(frozen=True)
+class State:
+    """What a device is at one time: `core` and `volatile` conductance [S]."""
+
+    core: float
+    volatile: float
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How it moves: bounds [S], rest [S], volatile share, cycle-to-cycle spread of a step, limit [A].
+
+    `step` gives the fraction of the remaining way of a pulse of some voltage [V], and whether it goes up.
+    """
+
+    low: float
+    high: float
+    rest: float
+    volatile: float
+    cycle_to_cycle: float
+    limit: float
+    step: Callable[[float], tuple[float, bool]]
+
+
+def moved(
+    state: State,
+    motion: Motion,
+    levels: FloatArray,
+    kept: NDArray[np.float64],
+    drifted: NDArray[np.float64],
+    normal: Callable[[], float],
+) -> tuple[State, FloatArray]:
+    """The state after all events, and the conductance [S] at each event of level 0.
+
+    `kept` is the share of the volatile part that is left, `drifted` the share of the way to rest that was gone, since
+    the event before. A pulse under which more than the limit would flow has the voltage at which the limit flows.
+    """
+    core, volatile, read = state.core, state.volatile, list[float]()
+    low, high, rest, share, sigma = motion.low, motion.high, motion.rest, motion.volatile, motion.cycle_to_cycle
+    steps = {level: motion.step(level) for level in set(levels.tolist()) if level}
+    for level, left, gone in zip(levels.tolist(), kept.tolist(), drifted.tolist(), strict=True):
+        volatile *= left
+        core += (rest - core) * gone
+        if not level:
+            read.append(core + volatile)
+            continue
+        held = abs(level) * core > motion.limit
+        fraction, up = motion.step(motion.limit / core * (1 if level > 0 else -1)) if held else steps[level]
+        before = core
+        core += fraction * ((high if up else low) - core) * (1.0 + sigma * normal())
+        core = min(max(core, low), high)
+        volatile += share * (core - before)
+    return State(core, volatile), np.array(read)
