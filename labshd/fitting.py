@@ -14,7 +14,7 @@ from instruments.errors import InputError
 from labshd.devices import FITTED
 from labshd.run_files import write_json
 from labshd.runs import Run
-from protocols.protocol import UNKNOWN_COUNT, Series
+from protocols.protocol import Series, unknown_before
 from sim_device.fitted import FittedDevice, Provenance
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def trace_of_series(series: Series) -> tuple[np.ndarray[Any, Any], np.ndarray[An
     counts = series.counts[:, 0, 0]
     conductance = series.readings.conductance[:, 0, 0].copy()
     conductance[(series.readings.status[:, 0, 0] & int(_LEFT_OUT)) != 0] = np.nan
-    unknown = counts == UNKNOWN_COUNT
+    unknown = unknown_before(series)[:, 0, 0]
     return np.where(unknown, 0, counts), conductance, np.cumsum(unknown)
 
 

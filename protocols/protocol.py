@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from instruments.crosspoints import Crosspoints, FloatArray, IntArray, PulsePair, Readings, no_readings
+from instruments.crosspoints import Crosspoints, FloatArray, IntArray, PulsePair, Readings, Status, no_readings
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -122,17 +122,26 @@ def _of_pulses(points: Points, what: str) -> FloatArray:
 
 
 def segments(series: Series) -> list[slice]:
-    """Stretches of a series within which every count is known; each starts where a count is `UNKNOWN_COUNT`.
+    """Stretches of a series within which every count is known; each starts where one is not (`unknown_before`).
 
     Slices into the n points, in order, that together cover them all; a series of a live run is one segment. A fit
     takes the state at the start of each segment as unknown.
     """
     if not len(series):
         return []
-    unknown = np.any(series.counts == UNKNOWN_COUNT, axis=(1, 2))
+    unknown = np.any(unknown_before(series), axis=(1, 2))
     unknown[0] = True
     starts = np.flatnonzero(unknown).tolist()
     return [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(series)], strict=True)]
+
+
+def unknown_before(series: Series) -> NDArray[np.bool_]:
+    """(n, rows, columns): where nobody knows what was applied since the reading before.
+
+    The count is `UNKNOWN_COUNT`, or pulses may or may not have been delivered (`Status.UNCERTAIN`): then the count is
+    what was spent, and no step can be told from it.
+    """
+    return (series.counts == UNKNOWN_COUNT) | ((series.readings.status & int(Status.UNCERTAIN)) != 0)
 
 
 def known_counts(counts: IntArray) -> IntArray:

@@ -9,7 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 from instruments.crosspoints import FloatArray, IntArray
-from protocols.protocol import Series
+from protocols.protocol import Series, unknown_before
 
 _REACHES = (2, 3, 5, 8, 12, 20)  # readings on either side that a local parabola may go through
 
@@ -18,8 +18,9 @@ _REACHES = (2, 3, 5, 8, 12, 20)  # readings on either side that a local parabola
 class States:
     """One crosspoint's states, repeated readings of a state averaged.
 
-    `conductance` (n,) mean reading; `counts` (n,) pulses before it; `reads` (n,) readings in the mean; `within` their
-    pooled standard deviation, NaN where every state was read once.
+    `conductance` (n,) mean reading; `counts` (n,) pulses before it, 0 where nobody knows how many, so that no ramp goes
+    on there; `reads` (n,) readings in the mean; `within` their pooled standard deviation, NaN where every state was
+    read once.
     """
 
     conductance: FloatArray
@@ -30,8 +31,9 @@ class States:
 
 def states_of(series: Series) -> States:
     """The states of one crosspoint: readings without a pulse between them belong to one state; NaN are left out."""
-    y, counts = series.readings.conductance[:, 0, 0], series.counts[:, 0, 0]
-    label = np.cumsum(counts != 0)
+    y, unknown = series.readings.conductance[:, 0, 0], unknown_before(series)[:, 0, 0]
+    counts = np.where(unknown, 0, series.counts[:, 0, 0])
+    label = np.cumsum((counts != 0) | unknown)
     keep = np.isfinite(y)
     values, where = np.unique(label, return_inverse=True)
     n = np.bincount(where[keep], minlength=values.size)

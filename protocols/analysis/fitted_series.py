@@ -8,7 +8,7 @@ import numpy as np
 
 from instruments.crosspoints import Status
 from instruments.errors import InputError
-from protocols.protocol import UNKNOWN_COUNT, Series, known_counts
+from protocols.protocol import Series, known_counts, unknown_before
 
 if TYPE_CHECKING:
     from sim_device.fit.result import Fit
@@ -20,14 +20,14 @@ _LEFT_OUT = Status.COMPLIANCE | Status.OVERRANGE | Status.INVALID
 def fit_series(series: Series, pieces: Any = None) -> tuple[Fit | None, str]:
     """Straight steps of any slope through a series of one crosspoint; or None, and why not.
 
-    `pieces` (n,): labels of stretches that do not join, besides those that begin at an unknown count. Readings at
-    compliance or over range are left out.
+    `pieces` (n,): labels of stretches that do not join, besides those that begin where a count is unknown or
+    uncertain. Readings at compliance or over range are left out.
     """
     from sim_device.fit.fitting import fit_trace  # compiled code: imported when there is something to fit
 
     y, counts = series.readings.conductance[:, 0, 0], series.counts[:, 0, 0]
     y = np.where((series.readings.status[:, 0, 0] & _LEFT_OUT) != 0, np.nan, y)
-    unknown = np.cumsum(counts == UNKNOWN_COUNT)
+    unknown = np.cumsum(unknown_before(series)[:, 0, 0])
     labels = unknown if pieces is None else unknown + (1 + int(unknown.max(initial=0))) * np.asarray(pieces)
     try:
         # As "normalised": read noise may make a reading near zero negative, which is no reason to refuse it here.
