@@ -8,50 +8,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from instruments.clock import Clock, VirtualClock
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from instruments.wiring import Column, Kind, MatrixCabling, Relay, Terminal, Wiring
+from instruments.wiring import Kind, Relay, Source, Terminal, Wiring
+from sim_device.virtual_bench import nets
+from sim_device.virtual_bench.cells import AT_REST, AppliedPulse, BetweenLines, Situation, cells_of
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.device import VirtualDevice
+from sim_device.virtual_bench.nets import NAMES, Reach
+from sim_device.virtual_bench.terminals import MoreTerminals
 from sim_device.virtual_bench.trains import Train
 from sim_device.virtual_bench.twins import Plugged, Twin, make_twin
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
 
-_AT_REST = 1e-3  # [V] below which a resting generator drives nothing
 
-
-class AppliedPulse(NamedTuple):
-    """`pulses` of `voltage` [V] and `width` [s] that a crosspoint has seen at `time` [s]."""
-
-    time: float
-    crosspoint: str
-    voltage: float
-    width: float
-    pulses: int
-
-
-Electrode = tuple[str, Terminal]
-
-
-@dataclass(frozen=True)
-class _Reach:
-    """What each instrument touches with one set of closed relays."""
-
-    generator: tuple[Electrode, ...]
-    smu: tuple[Electrode, ...]
-    grounded: frozenset[Electrode]
-    joined: bool  # generator and source-measure unit on one electrode
-
-
-class VirtualBench(Circuit):
+class VirtualBench(Circuit, MoreTerminals):
     """Instruments of a station, by resource name and driver name, around devices.
 
     Parameters
@@ -84,12 +62,19 @@ class VirtualBench(Circuit):
         self.faults: list[str] = []
         self.applied: list[AppliedPulse] = []
         self.largest_voltage: dict[str, float] = dict.fromkeys(self.devices, 0.0)
+        self.largest_gate_voltage = 0.0  # [V] that the bias source ever held
         self.largest_current_limit = 0.0  # [A] with which a voltage was ever sourced
+        self._cells = cells_of(wiring, self.devices)
+        self._commanded: frozenset[Relay] = frozenset()
+        self._stuck_open: frozenset[Relay] = frozenset()
+        self._welded: frozenset[Relay] = frozenset()  # of these, the ones that have closed since stay closed
         self._relays: frozenset[Relay] = frozenset()
-        self._reaches: dict[frozenset[Relay], _Reach] = {}
+        self._reaches: dict[frozenset[Relay], Reach] = {}
         self._reach = self._reached(self._relays)
+        self._volts: dict[Source, float] = {}  # [V] of every source that drives a voltage; ground is not among them
         self._generator_rest: float | None = None
         self._drive: Drive | None = None
+        self._bias: Drive | None = None
         self._held_from = 0.0
         self.twins: dict[str, Twin] = {resource: make_twin(driver, self) for resource, driver in instruments.items()}
         self._library: VirtualVisaLibrary | None = None
@@ -121,9 +106,21 @@ class VirtualBench(Circuit):
         """Relays that are closed now."""
         return self._relays
 
+    def stick(self, relay: Relay, *, closed: bool, at_once: bool = False) -> None:
+        """From now on this relay does not close, or once closed does not open again; the matrix does not know.
+
+        `at_once` closes it, too.
+        """
+        if closed:
+            self._welded |= {relay}
+            self._relays |= {relay} if at_once else frozenset()
+        else:
+            self._stuck_open |= {relay}
+        self._relays_are(self._commanded)
+
     def is_safe(self) -> bool:
-        """Nothing is driven and no relay is closed."""
-        return not self.outputs_on() and not self._relays
+        """Nothing is driven and no relay is told to be closed."""
+        return not self.outputs_on() and not self._commanded
 
     def fault(self, what: str) -> None:
         """Keep what must never happen, with its time."""
@@ -132,78 +129,124 @@ class VirtualBench(Circuit):
     # -- the circuit -------------------------------------------------------------------------------------------------
 
     def generator_rests(self, voltage: float | None) -> None:
-        """Note a generator that drives while it should rest, or meets the source-measure unit."""
+        """Note a generator that drives while it should rest, or meets another source."""
         self._generator_rest = voltage
+        self._rests(Source.GENERATOR, voltage)
+
+    def second_rests(self, voltage: float | None) -> None:
+        """As the first output."""
+        self._rests(Source.INVERSE, voltage)
+
+    def _rests(self, output: Source, voltage: float | None) -> None:
         if voltage is None:
+            self._volts.pop(output, None)
             return
-        if abs(voltage) > _AT_REST:
+        self._volts[output] = voltage
+        if abs(voltage) > AT_REST:
             self.fault(f"the generator rests at {voltage:g} V")
             self._note_voltage(voltage)
-        self._check_joined()
+        self._check_conflicts()
 
     def generator_pulses(self, voltage: float, width: float, count: int) -> None:
         """Pulse every device whose driven electrode the generator touches."""
-        now = self.clock.now()
-        for crosspoint, terminal in self._reach.generator:
-            if terminal is Terminal.CHANNEL:
-                self.fault(f"the generator pulses the channel of {crosspoint}")
-            elif terminal is Terminal.GATE and (crosspoint, Terminal.CHANNEL) not in self._reach.grounded:
-                self.fault(f"{crosspoint} is pulsed while its channel floats")
-            else:
-                self.devices[crosspoint].pulse(now, (voltage, width), count)
-                self.applied.append(AppliedPulse(now, crosspoint, voltage, width, count))
+        self._pulsed({Source.GENERATOR: voltage}, width, count)
         self._note_voltage(voltage)
+
+    def both_pulse(self, first: float, second: float, width: float, count: int) -> None:
+        """Pulse every device between the lines of both outputs and ground."""
+        self._pulsed({Source.GENERATOR: first, Source.INVERSE: second}, width, count)
+
+    def _pulsed(self, levels: dict[Source, float], width: float, count: int) -> None:
+        done = self._cells.pulse(self.clock.now(), Situation(self._reach, self._volts | levels), width, count)
+        for fault in done.faults:
+            self.fault(fault)
+        self.applied += done.applied
+        for one in done.applied:
+            self.largest_voltage[one.crosspoint] = max(self.largest_voltage[one.crosspoint], abs(one.voltage))
 
     def smu_drives(self, drive: Drive | None) -> None:
         """Keep what is driven; note a conflict."""
         self._hold()
         self._drive = drive
+        self._driven(Source.SMU, drive)
         if drive is not None:
-            self._check_joined()
             most = drive.limit if drive.current else abs(drive.level)
             current = abs(drive.level) if drive.current else drive.limit
             if drive.level:  # a unit that holds 0 V, as a B1500A does before it takes a compliance, drives nothing
                 self.largest_current_limit = max(self.largest_current_limit, current)
-            for crosspoint, _ in self._reach.smu:
+            for crosspoint, _ in self._reach.at[Source.SMU]:
                 self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
 
     def smu_reads(self) -> tuple[float, float, bool]:
-        """``I = V sum(G)``, where neither source nor limit is exceeded."""
+        """``I = I0 + G V``, where neither source nor limit is exceeded; at the limit where another source is met."""
         self._hold()
         if self._drive is None:
             return 0.0, 0.0, False
-        now = self.clock.now()
-        conductance = 0.0
-        for crosspoint, terminal in self._reach.smu:
-            if terminal is not Terminal.GATE:
-                conductance += self.devices[crosspoint].read(now)
         current_source, level, limit = self._drive
+        if any(Source.SMU in pair for pair in self._conflicts()):
+            return (0.0, level, False) if current_source else (0.0, math.copysign(limit, level), level != 0)
+        offset, conductance = self._cells.found(self.clock.now(), Situation(self._reach, self._volts), level)
         if current_source and level == 0:
             return 0.0, 0.0, False
         if current_source:
             held = conductance > 0 and abs(level) <= limit * conductance
             voltage = level / conductance if held else math.copysign(limit, level)
             return voltage, voltage * conductance, not held
-        current = level * conductance
+        current = offset + level * conductance
         if abs(current) <= limit:
             return level, current, False
         clamped = math.copysign(limit, current)
-        return clamped / conductance, clamped, True
+        return (clamped - offset) / conductance, clamped, True
+
+    def bias_drives(self, drive: Drive | None) -> None:
+        """Keep what is held; note a gate that comes or goes while a device is driven."""
+        driven = self._drive is not None or self._generator_rest is not None
+        if (drive is None) != (self._bias is None) and driven:
+            self.fault("the bias source goes on or off while another output is on")
+        self._bias = drive
+        if drive is not None:
+            if drive.current:
+                self.fault("the bias source drives a current")
+            elif self.wiring.kind is Kind.CROSSBAR:
+                for crosspoint, _ in self._reach.at[Source.BIAS]:
+                    self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(drive.level))
+            else:
+                self.largest_gate_voltage = max(self.largest_gate_voltage, abs(drive.level))
+            self.largest_current_limit = max(self.largest_current_limit, drive.limit)
+        self._driven(Source.BIAS, drive)
+
+    def bias_reads(self) -> tuple[float, float, bool]:
+        """A gate draws no current; a line of a crossbar does."""
+        if self._bias is None:
+            return 0.0, 0.0, False
+        level, limit, current = self._bias.level, self._bias.limit, 0.0
+        if any(Source.BIAS in pair for pair in self._conflicts()):
+            return 0.0, math.copysign(limit, level), level != 0
+        if isinstance(self._cells, BetweenLines):
+            current = self._cells.bias_current(self.clock.now(), Situation(self._reach, self._volts))
+        return (level, current, False) if abs(current) <= limit else (0.0, math.copysign(limit, level), True)
+
+    def _driven(self, source: Source, drive: Drive | None) -> None:
+        """A source of voltage sets the potential of what it touches; one of current does not."""
+        self._volts.pop(source, None)
+        if drive is not None:
+            if not drive.current:
+                self._volts[source] = drive.level
+            self._check_conflicts()
 
     def _hold(self) -> None:
-        """Two-terminal devices have been held by the source-measure unit up to now; they move if they do at that."""
+        """Devices have been held by the source-measure unit up to now; they move if they do at that."""
         since, self._held_from = self._held_from, self.clock.now()
         drives_current, level, limit = self._drive or Drive(current=False, level=0.0, limit=0.0)
         voltage, current = (math.copysign(limit, level), abs(level)) if drives_current else (level, limit)
-        for crosspoint, terminal in self._reach.smu:
-            if terminal is Terminal.TOP:
-                self.devices[crosspoint].hold(since, self._held_from, voltage, current)
+        situation = Situation(self._reach, self._volts | {Source.SMU: voltage})
+        self._cells.hold(since, self._held_from, situation, current)
 
     def smu_runs(self, train: Train) -> FloatArray:
         """Pulses and readings of every device on the electrode of the source-measure unit; their currents add."""
         found = np.zeros(len(train.read_at))
         most = float(np.abs(train.levels).max(initial=0.0))
-        for crosspoint, terminal in self._reach.smu:
+        for crosspoint, terminal in self._reach.at[Source.SMU]:
             if terminal is Terminal.GATE:
                 continue
             found += self.devices[crosspoint].train(train)
@@ -217,60 +260,41 @@ class VirtualBench(Circuit):
 
     def matrix_closes(self, relays: frozenset[Relay]) -> None:
         """Move the relays; note when they move under voltage."""
-        if self._drive is not None or self._generator_rest is not None:
+        if self._drive is not None or self._generator_rest is not None or self._bias is not None:
             self.fault("relays move while an output is on")
         self._hold()
-        self._relays = relays
-        self._reach = self._reached(relays)
-        self._check_joined()
+        self._commanded = relays
+        self._relays_are(relays)
+
+    def _relays_are(self, commanded: frozenset[Relay]) -> None:
+        stay = self._welded & self._relays
+        self._relays = (commanded | stay) - self._stuck_open
+        self._reach = self._reached(self._relays)
+        self._check_conflicts()
 
     # -- who touches what --------------------------------------------------------------------------------------------
 
-    def _check_joined(self) -> None:
-        if self._reach.joined and self._generator_rest is not None and self._drive is not None:
-            self.fault("generator and source-measure unit drive one electrode")
+    def _conflicts(self) -> list[tuple[Source, Source]]:
+        """Sources that are on, or ground, on one line."""
+        if not self._reach.meeting:
+            return []
+        on = {source for source, drive in ((Source.SMU, self._drive), (Source.BIAS, self._bias)) if drive is not None}
+        on |= {Source.GROUND, *(one for one in (Source.GENERATOR, Source.INVERSE) if one in self._volts)}
+        return [pair for pair in self._reach.meeting if on.issuperset(pair)]
+
+    def _check_conflicts(self) -> None:
+        for one, other in self._conflicts():
+            self.fault(f"{NAMES[one]} and {NAMES[other]} drive one electrode")
 
     def _note_voltage(self, voltage: float) -> None:
-        for crosspoint, _ in self._reach.generator:
-            self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(voltage))
+        if self.wiring.kind is not Kind.CROSSBAR:
+            for crosspoint, _ in self._reach.at[Source.GENERATOR]:
+                self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(voltage))
 
-    def _reached(self, relays: frozenset[Relay]) -> _Reach:
+    def _reached(self, relays: frozenset[Relay]) -> Reach:
         reach = self._reaches.get(relays)
         if reach is None:
             matrix = self.wiring.matrix
-            reach = self._fixed() if matrix is None else self._switched(matrix, relays)
+            reach = nets.switched(self.wiring, matrix, relays) if matrix else nets.fixed(self.wiring, *self.devices)
             self._reaches[relays] = reach
         return reach
-
-    def _fixed(self) -> _Reach:
-        """Without a matrix: generator on the gate, source-measure unit on the channel; or both on one electrode."""
-        (name,) = self.devices
-        if self.wiring.kind is Kind.TWO_TERMINAL:
-            top = ((name, Terminal.TOP),)
-            return _Reach(top, top, frozenset(), joined=True)
-        channel = (name, Terminal.CHANNEL)
-        return _Reach(((name, Terminal.GATE),), (channel,), frozenset({channel}), joined=False)
-
-    def _switched(self, matrix: MatrixCabling, relays: frozenset[Relay]) -> _Reach:
-        """Follow closed relays from row to column and on to other rows, until nothing new is found."""
-        closed = [(relay.row, Column(relay.slot, relay.column)) for relay in relays]
-
-        def joined_with(row: str) -> tuple[set[str], set[Column]]:
-            rows, columns = {row}, set[Column]()
-            while True:
-                new_columns = {c for r, c in closed if r in rows}
-                new_rows = rows | {r for r, c in closed if c in new_columns}
-                if new_columns == columns and new_rows == rows:
-                    return rows, columns
-                rows, columns = new_rows, new_columns
-
-        def electrodes(columns: set[Column]) -> tuple[Electrode, ...]:
-            return tuple(electrode for electrode in matrix.columns if matrix.column(*electrode) in columns)
-
-        rows, pulsed = joined_with(matrix.generator)
-        grounded = (
-            frozenset(electrode for electrode in matrix.columns if electrode[1] is Terminal.CHANNEL)
-            if matrix.ground is None
-            else frozenset(electrodes(joined_with(matrix.ground)[1]))
-        )
-        return _Reach(electrodes(pulsed), electrodes(joined_with(matrix.smu)[1]), grounded, joined=matrix.smu in rows)
