@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from instruments.clock import Clock
 from instruments.errors import InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
+from instruments.limits import Limits
 from instruments.roles import InstrumentRole, every
+from labshd.boxes import Box, boxes, named_roles
 from labshd.station_schema import BenchFile, InstrumentEntry, InstrumentsEntry
 from labshd.toml_file import TomlFile
 
@@ -55,8 +57,7 @@ class Opened:
 
 def entries(file: BenchFile) -> dict[str, InstrumentEntry]:
     """The instruments that the file names, by role, in the order of the emergency stop."""
-    every_role = {role: getattr(file.instruments, role) for role in InstrumentsEntry.model_fields}
-    return {role: entry for role, entry in every_role.items() if entry is not None}
+    return named_roles(file.instruments)
 
 
 def open_each(
@@ -68,51 +69,66 @@ def open_each(
     keep the others on.
     """
     connected: dict[str, Opened] = {}
+    opened: dict[str, Opened] = {}
     failed: list[InstrumentReport] = []
-    for role, entry in entries(file).items():
-        report = InstrumentReport(role, entry.driver, entry.resource)
+    all_boxes = boxes(entries(file))
+    for box in all_boxes:
+        reports = {role: InstrumentReport(role, entry.driver, entry.resource) for role, entry in box.roles.items()}
         try:
-            connected[role] = Opened(_connect(file, role, entry, link, sink), report)
+            instruments = connect(box, link, file.limits, sink)
+            connected |= {role: Opened(instrument, reports[role]) for role, instrument in instruments.items()}
         except LabshdError as error:
-            report.problem = str(error)
-            failed.append(report)
+            failed += _failed(reports.values(), error)
     if off_first:
         switch_off(connected)
-    opened: dict[str, Opened] = {}
-    for role, one in connected.items():
+    for box in all_boxes:
+        here = {role: connected[role] for role in box.roles if role in connected}
         try:
-            _identify(one, entries(file)[role])
-            opened[role] = one
+            _identify(here, box)
+            opened |= here
         except LabshdError as error:
-            one.report.problem = str(error)
-            failed.append(one.report)
-            one.instrument.disconnect()
+            failed += _failed([one.report for one in here.values()], error)
+            close_all(here)
         except BaseException:
             close_all(connected)
             raise
     return opened, failed
 
 
-def _connect(file: BenchFile, role: str, entry: InstrumentEntry, link: Link, sink: Sink) -> InstrumentRole:
-    """A connection with a driver on it; nothing is sent."""
+def _failed(reports: Iterable[InstrumentReport], error: LabshdError) -> list[InstrumentReport]:
+    """The reports of one box, with what is wrong with it."""
+    listed = list(reports)
+    for report in listed:
+        report.problem = str(error)
+    return listed
+
+
+def connect(box: Box, link: Link, limits: Limits, sink: Sink | None = None) -> dict[str, InstrumentRole]:
+    """One connection to a box, with the driver of each of its roles on it; nothing is sent."""
     from instruments import drivers
     from instruments.wire import Wire
 
-    driver = cast("Callable[..., InstrumentRole]", drivers.load(entry.driver))
-    wire = Wire(entry.resource, link.library, instrument=role, clock=link.clock, sink=sink)
+    classes = {role: cast("Callable[..., InstrumentRole]", drivers.load(e.driver)) for role, e in box.roles.items()}
+    wire = Wire(box.resource, link.library, instrument=box.name, clock=link.clock, sink=sink)
     try:
-        return driver(wire, file.limits)
+        return {
+            role: classes[role](wire, limits, **({} if entry.channel is None else {"channel": entry.channel}))
+            for role, entry in box.roles.items()
+        }
     except BaseException:
         wire.close()
         raise
 
 
-def _identify(one: Opened, entry: InstrumentEntry) -> None:
-    """Ask who it is; raise `WrongInstrument` unless it is who the station file says."""
+def _identify(here: Mapping[str, Opened], box: Box) -> None:
+    """Ask a box once who it is; raise `WrongInstrument` unless it is who the station file says."""
     from instruments import drivers
 
-    one.report.identity = one.instrument.identity()
-    _verify(entry, one.report.identity, drivers.known()[entry.driver].identity)
+    identity: str | None = None
+    for role, one in here.items():
+        identity = one.instrument.identity() if identity is None else identity
+        one.report.identity = identity
+        _verify(box.roles[role], identity, drivers.known()[box.roles[role].driver].identity)
 
 
 def _verify(entry: InstrumentEntry, identity: str, expected: str) -> None:

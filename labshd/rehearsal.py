@@ -8,7 +8,7 @@ from pathlib import Path
 from instruments.clock import Clock
 from instruments.errors import InputError
 from instruments.wiring import Kind
-from labshd.opening import entries
+from labshd.boxes import boxes, named_roles
 from labshd.station_schema import BenchFile
 from sim_device.fitted import FittedDevice
 from sim_device.models import SoftBounds
@@ -28,7 +28,7 @@ def virtual_bench(
     if file.rehearsal.device.endswith(".json"):
         kind = _like_fitted(folder / file.rehearsal.device, file)
     devices = make_devices(file.crosspoints, kind, file.rehearsal.seed if seed is None else seed)
-    instruments = {entry.resource: entry.driver for entry in entries(file).values()}
+    instruments = {box.resource: box.plugged() for box in boxes(named_roles(file.instruments))}
     return VirtualBench(file.bench_wiring(), devices, instruments, clock)
 
 

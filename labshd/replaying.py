@@ -116,27 +116,28 @@ def _opened(run: Run, file: BenchFile, recording: Recording) -> BenchCrosspoints
     """The bench of the run, its instruments speaking from the record."""
     from instruments.bench import Bench, BenchCrosspoints
     from instruments.crosspoints import Origin
-    from instruments.drivers import load
-    from instruments.wire import Wire
-    from labshd.opening import entries
+    from labshd.boxes import boxes, named_roles
+    from labshd.opening import Link, connect
     from sim_device.virtual_bench import VirtualBench, make_devices
     from sim_device.virtual_bench.replay import recorded_ports
     from sim_device.virtual_bench.visa import VirtualVisaLibrary
 
-    named = entries(file)
+    found = boxes(named_roles(file.instruments))
     twins = VirtualBench(
         file.bench_wiring(),
         make_devices(file.crosspoints, "ecram", seed=1),
-        {e.resource: e.driver for e in named.values()},
+        {box.resource: box.plugged() for box in found},
     )
-    identities = run.info.get("origin", {}).get("details", {}).get("instruments", {})
-    roles = {entry.resource: role for role, entry in named.items()}
-    library = VirtualVisaLibrary.around(recorded_ports(recording, twins.ports(), roles, identities), recording.clock)
+    told = run.info.get("origin", {}).get("details", {}).get("instruments", {})
+    identities = {box.name: told[role] for box in found for role in box.roles if role in told}
+    called = {box.resource: box.name for box in found}
+    library = VirtualVisaLibrary.around(recorded_ports(recording, twins.ports(), called, identities), recording.clock)
     instruments: dict[str, Any] = {"matrix": None}
-    for role, entry in named.items():
-        wire = Wire(entry.resource, library, instrument=role, clock=recording.clock)
-        instruments[role] = load(entry.driver)(wire, file.limits)  # pyright: ignore[reportCallIssue] - every driver takes both
-        instruments[role].identity()
+    for box in found:
+        roles = connect(box, Link(library, recording.clock), file.limits)
+        next(iter(roles.values())).identity()
+        instruments |= roles
+    for role in named_roles(file.instruments):
         instruments[role].prepare()
     bench = Bench(
         **instruments,

@@ -20,7 +20,7 @@ from labshd.station_schema import (
     SimulatedFile,
     TrainingEntry,
 )
-from labshd.toml_file import Problem, nearest
+from labshd.toml_file import Key, Problem, nearest
 from labshd.wiring_checks import wiring_checks
 
 
@@ -68,9 +68,38 @@ def _drivers(sections: dict[str, Any]) -> Iterator[Problem]:
             yield Problem(
                 ("instruments", role, "driver"), entry.driver, f"no {role} driver" + nearest(entry.driver, fitting)
             )
-    resources = [entry.resource for role in InstrumentsEntry.model_fields if (entry := getattr(instruments, role))]
-    for resource in sorted({r for r in resources if resources.count(r) > 1}):
-        yield Problem(("instruments",), resource, "two instruments share this resource; each needs its own")
+        else:
+            yield from _channel(("instruments", role, "channel"), entry)
+    yield from _shared(instruments)
+
+
+def _channel(key: Key, entry: InstrumentEntry) -> Iterator[Problem]:
+    """A channel that the driver has; none where it has no choice."""
+    from instruments import drivers
+
+    channels = drivers.known()[entry.driver].channels
+    if entry.channel is None or entry.channel in channels:
+        return
+    rule = "has no such channel; known are " + ", ".join(str(number) for number in sorted(channels))
+    if not channels:
+        rule = f"{entry.driver} has no channels to choose from; remove it"
+    yield Problem(key, entry.channel, rule)
+
+
+def _shared(instruments: InstrumentsEntry) -> Iterator[Problem]:
+    """Two roles at one resource: allowed for the roles of one box, each with a part of the box for itself."""
+    from labshd.boxes import boxes, named_roles
+
+    for box in boxes(named_roles(instruments)):
+        if len(box.roles) == 1:
+            continue
+        if not box.may_be_shared():
+            rule = "two instruments share this resource; each needs its own, unless they are roles of one box"
+            yield Problem(("instruments",), box.resource, rule)
+            continue
+        for part, roles in box.contested().items():
+            rule = f"channel {part} of this box for {' and '.join(roles)}; give each its own `channel`"
+            yield Problem(("instruments",), box.resource, rule)
 
 
 def _training(sections: dict[str, Any]) -> Iterator[Problem]:

@@ -59,11 +59,12 @@ class ReadEntry(_Entry):
 
 
 class InstrumentEntry(_Entry):
-    """One instrument: which driver, at which VISA resource, and (if given) which serial number."""
+    """One instrument: which driver, at which VISA resource, and (if given) which serial number and channel."""
 
     driver: str
     resource: str
     serial: str | None = Field(default=None, description="part of the identity that must match")
+    channel: int | None = Field(default=None, ge=1, description="of a box with several: its slot or channel number")
 
 
 class InstrumentsEntry(_Entry):

@@ -49,7 +49,7 @@ def command(station: Path, host: str, first_port: int, allow_remote: bool, seed:
 def _opened(station: Path, seed: int | None, host: str, first_port: int) -> BenchServer:
     """The server, listening; `InputError` for a simulated station or a port that is taken."""
     from instruments.errors import InputError
-    from labshd.opening import entries
+    from labshd.boxes import boxes, named_roles
     from labshd.rehearsal import virtual_bench
     from labshd.station_file import read_station_file
     from labshd.station_schema import BenchFile
@@ -59,7 +59,7 @@ def _opened(station: Path, seed: int | None, host: str, first_port: int) -> Benc
     if not isinstance(file, BenchFile):
         raise InputError(f"{station} is simulated: it has no instruments to serve")
     ports = virtual_bench(file, toml.path.parent, seed=seed, clock=SkippingClock()).ports()
-    by_role = {role: ports[entry.resource] for role, entry in entries(file).items()}
+    by_role = {role: ports[box.resource] for box in boxes(named_roles(file.instruments)) for role in box.roles}
     try:
         return BenchServer(by_role, host, first_port)
     except OSError as error:

@@ -38,21 +38,28 @@ MOST_CHANNELS: Final = 15
 
 
 class KeysightB1500ATwin(FlexTwin):
-    """A B1500A around a circuit: SPGU in slot 1 and SMUs in slots 2 to 4, unless the cabled channels are elsewhere."""
+    """A B1500A around a circuit: SPGU in slot 1 and SMUs in slots 2 to 4, unless the cabled channels are elsewhere.
+
+    Parameters
+    ----------
+    generator
+        The SPGU channel that is cabled; None where none is.
+    smus
+        The circuit as each cabled SMU sees it, by slot; those in other slots are left open.
+    """
 
     def __init__(
-        self, circuit: Circuit, *, generator: int | None = 101, smu: int | None = 2, serial: str = "MY51140345"
+        self, circuit: Circuit, generator: int | None, smus: Mapping[int, Circuit], serial: str = "MY51140345"
     ) -> None:
         self.circuit = circuit
         self.identity = f"Keysight Technologies,B1500A,{serial},A.06.02.2023.0401"
-        self.modules = _installed(_slot(generator), _slot(smu))
+        self.modules = _installed(None if generator is None else generator // 100, smus)
         self.converters = Converters()
         spgu = [slot for slot, model in self.modules.items() if model == PULSE_GENERATOR]
         channels = tuple(100 * slot + sub for slot in spgu for sub in (1, 2))
-        cabled = -1 if generator is None else generator if generator > SLOTS else 100 * generator + 1
-        self.spgu = Spgu(circuit, channels, cabled)
+        self.spgu = Spgu(circuit, channels, generator)
         self.smus = {
-            slot: Smu(circuit, slot, self.converters, cabled=slot == _slot(smu))
+            slot: Smu(smus.get(slot, circuit), slot, self.converters, cabled=slot in smus)
             for slot, model in self.modules.items()
             if model == UNIT
         }
@@ -280,24 +287,24 @@ class KeysightB1500ATwin(FlexTwin):
             self.circuit.clock.wait(remaining)
 
 
-def _slot(channel: int | None) -> int | None:
-    return None if channel is None else channel // 100 if channel > SLOTS else channel
-
-
-def _installed(pulses: int | None, unit: int | None) -> dict[int, str]:
+def _installed(pulses: int | None, units: Iterable[int]) -> dict[int, str]:
     """Modules by slot: as in the cabling, the rest as usual."""
     modules = dict.fromkeys(range(1, SLOTS + 1), EMPTY)
     if pulses is not None:
         modules[pulses] = PULSE_GENERATOR
-    for slot in [*([unit] if unit is not None else []), 2, 3, 4]:
+    for slot in (*units, 2, 3, 4):
         if modules[slot] == EMPTY:
             modules[slot] = UNIT
     return modules
 
 
-def in_roles(circuit: Circuit, roles: Iterable[Cabled]) -> KeysightB1500ATwin:
-    """The twin with an SPGU channel, an SMU, or both in the circuit; each where the station says it is."""
-    channels = {role.driver.rpartition("-")[2]: role.channel for role in roles}
-    generator = (channels["spgu"] or 101) if "spgu" in channels else None
-    smu = (channels["smu"] or 2) if "smu" in channels else None
-    return KeysightB1500ATwin(circuit, generator=generator, smu=smu)
+def in_roles(circuit: Circuit, roles: Iterable[tuple[Cabled, Circuit]]) -> KeysightB1500ATwin:
+    """The twin with an SPGU channel, SMUs, or both in the circuit; each where the station says it is."""
+    generator: int | None = None
+    smus: dict[int, Circuit] = {}
+    for role, seen in roles:
+        if role.driver.endswith("spgu"):
+            generator = role.channel or 101
+        else:
+            smus[role.channel or 2] = seen
+    return KeysightB1500ATwin(circuit, generator, smus)

@@ -61,7 +61,7 @@ class SpguChannel:
 class Spgu:
     """All SPGU channels of a box, which start, stop and repeat together; `cabled` is the one in the circuit."""
 
-    def __init__(self, circuit: Circuit, channels: tuple[int, ...], cabled: int) -> None:
+    def __init__(self, circuit: Circuit, channels: tuple[int, ...], cabled: int | None) -> None:
         self.circuit = circuit
         self.cabled = cabled
         self.numbers = channels
@@ -73,7 +73,7 @@ class Spgu:
         self.period = 1e-6
         self.run_mode, self.condition = FREE_RUN, 1.0
         self._busy_until = -math.inf
-        if self.cabled in self.channels:
+        if self.cabled is not None:
             self.circuit.generator_rests(None)
 
     def channel(self, number: float) -> SpguChannel:
@@ -92,6 +92,11 @@ class Spgu:
             self._busy_until = -math.inf
         if number == self.cabled:
             self.circuit.generator_rests(0.0 if on else None)
+
+    def _driven(self) -> SpguChannel | None:
+        """The channel in the circuit, while its switch is closed."""
+        channel = None if self.cabled is None else self.channels[self.cabled]
+        return channel if channel is not None and channel.on else None
 
     def running(self) -> bool:
         """``SPST?``."""
@@ -112,8 +117,8 @@ class Spgu:
         for channel in [self.channel(number) for number in numbers]:
             if not channel.on:
                 raise FlexError(SWITCH_OPEN)
-        cabled = self.channels.get(self.cabled)
-        if cabled is not None and cabled.on:
+        cabled = self._driven()
+        if cabled is not None:
             self.circuit.generator_rests(cabled.at_device(cabled.base[max(cabled.sources()[:1], default=0)]))
 
     def start(self) -> None:
@@ -126,8 +131,8 @@ class Spgu:
         count = {FREE_RUN: 1, COUNT: int(self.condition)}.get(self.run_mode, int(self.condition / self.period))
         free = self.run_mode == FREE_RUN
         self._busy_until = math.inf if free else self.circuit.clock.now() + count * self.period
-        cabled = self.channels.get(self.cabled)
-        if cabled is None or not cabled.on:
+        cabled = self._driven()
+        if cabled is None:
             return
         if free:
             self.circuit.fault("the generator runs freely")
@@ -235,7 +240,7 @@ class Spgu:
         """``SIM``: pulses only; channels that are on go to 0 V."""
         whole(mode, 0, 0)
         self._busy_until = -math.inf
-        if self.cabled in self.channels and self.channels[self.cabled].on:
+        if self._driven() is not None:
             self.circuit.generator_rests(0.0)
 
     def set_switch(self, number: float, state: float, normal: float = 0, delay: float = 0, width: float = 0) -> None:

@@ -30,6 +30,7 @@ TWINS = {
 BOXES = {
     "keysight_b1500a": "in_roles",
 }  # modules whose function makes a twin from the roles that it plays
+AS_BIAS = "bias"  # the role of a source-measure unit that stands where the bias source does
 AS_GENERATOR = "-pulses"  # names of drivers whose source-measure unit stands where the generator does
 
 
@@ -62,6 +63,7 @@ class Cabled(NamedTuple):
 
     driver: str
     channel: int | None = None
+    role: str = ""  # on the bench, where it is not that of the driver
 
 
 Plugged: TypeAlias = "str | Sequence[Cabled]"  # a driver name, or the roles of one box
@@ -79,11 +81,22 @@ def make_twin(plugged: Plugged, circuit: Circuit) -> Twin:
         raise InputError(f"{' and '.join(role.driver for role in roles)} are not one box")
     inside = import_module(f"sim_device.virtual_bench.{module}")
     if module in BOXES:
-        return cast(Twin, getattr(inside, BOXES[module])(circuit, roles))
+        return cast(Twin, getattr(inside, BOXES[module])(circuit, [(role, _seen(circuit, role)) for role in roles]))
     if len(roles) > 1:
         raise InputError(f"{driver} plays one role, not {len(roles)}")
-    if driver.endswith(AS_GENERATOR):
+    return cast(Twin, getattr(inside, name)(_seen(circuit, roles[0])))
+
+
+def _seen(circuit: Circuit, cabled: Cabled) -> Circuit:
+    """The circuit as an instrument sees it from where it is plugged in."""
+    if cabled.driver.endswith(AS_GENERATOR):
         from sim_device.virtual_bench.smu_as_generator import SmuAsGenerator
 
-        circuit = SmuAsGenerator(circuit)
-    return cast(Twin, getattr(inside, name)(circuit))
+        return SmuAsGenerator(circuit)
+    if cabled.role == AS_BIAS:
+        from sim_device.virtual_bench.terminals import MoreTerminals, SmuAsBias
+
+        if not isinstance(circuit, MoreTerminals):
+            raise InputError("this circuit has no terminals for a bias source")
+        return SmuAsBias(circuit)
+    return circuit
