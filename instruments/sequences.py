@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.crosspoints import FloatArray, IntArray, Pulse, PulsePair, StatusArray
+from instruments.crosspoints import FloatArray, IntArray, Pulse, PulsePair, Status, StatusArray
 
 LONGEST: Final = 5.0  # [s] of one download: readings are on disk, and stop rules are asked, at least that often
 
@@ -166,3 +166,12 @@ def conductances(voltage: FloatArray, current: FloatArray) -> tuple[FloatArray, 
         conductance = current / voltage
     valid = np.isfinite(conductance)
     return np.where(valid, conductance, np.nan), valid
+
+
+def is_held(voltage: FloatArray, status: StatusArray, asked: float) -> NDArray[np.bool_]:
+    """Whether readings were taken at the voltage that was asked for [V], or the limit held it back.
+
+    Where less than half of it is measured and nothing limits, an output is off: the box has restarted, or somebody has
+    opened the interlock. Current over voltage is then a quotient of offsets.
+    """
+    return (np.abs(voltage) >= 0.5 * abs(asked)) | (status & np.uint8(Status.COMPLIANCE) != 0)

@@ -16,7 +16,7 @@ import numpy as np
 from instruments.crosspoints import FloatArray, IntArray, PulsePair, Readings, Status
 from instruments.errors import InstrumentError, LabshdError
 from instruments.phases import Phase
-from instruments.sequences import Plan, Sequencer, Taken, conductances
+from instruments.sequences import Plan, Sequencer, Taken, conductances, is_held
 from instruments.wiring import Kind
 
 if TYPE_CHECKING:
@@ -150,6 +150,8 @@ def _readings(part: Plan, taken: Taken, began: float, ended: float) -> Readings:
     """Readings (steps, 1, 1) on the clock of the bench; what was not read is NaN, and its pulses uncertain."""
     read, missing = min(len(taken), len(part)), max(0, len(part) - len(taken))
     conductance, valid = conductances(taken.voltage[:read], taken.current[:read])
+    valid &= is_held(taken.voltage[:read], taken.status[:read], part.voltage)
+    conductance = np.where(valid, conductance, np.nan)
     status = np.where(valid, taken.status[:read], taken.status[:read] | np.uint8(Status.INVALID))
     lost = np.full(missing, np.nan)
     unread = np.full(missing, Status.INVALID | Status.UNCERTAIN, dtype=np.uint8)

@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.crosspoints import FloatArray, Status, StatusArray
+from instruments.crosspoints import FloatArray, IntArray, Status, StatusArray
 from instruments.errors import InputError, InstrumentError, LimitError
 from instruments.roles import Measurement
 from instruments.units import text
@@ -77,3 +77,8 @@ def readings_of(voltage: FloatArray, current: FloatArray) -> tuple[FloatArray, F
 def flagged(where: NDArray[np.bool_], flag: Status) -> StatusArray:
     """`flag` where it holds, 0 elsewhere."""
     return where.astype(np.uint8) * np.uint8(flag)
+
+
+def words(numbers: FloatArray) -> IntArray:
+    """Status words that came as numbers; 0 for what is none."""
+    return np.where(np.abs(numbers) < 2**31, numbers, 0).astype(np.int64)

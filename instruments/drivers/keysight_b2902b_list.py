@@ -14,7 +14,7 @@ import numpy as np
 
 from instruments.crosspoints import Status
 from instruments.drivers.connected import si
-from instruments.drivers.fixed_ranges import flagged, readings_of
+from instruments.drivers.fixed_ranges import flagged, readings_of, words
 from instruments.errors import InstrumentError
 from instruments.sequences import Plan, Sequencer, Slots, Taken, in_time, texts
 from instruments.units import text
@@ -26,6 +26,7 @@ POINTS: Final = 2500  # of a list (SOURce:LIST:VOLTage)
 SHORTEST: Final = 50e-6  # [s] of a pulse (data sheet, pulse source)
 ROOM: Final = 200e-6  # [s] beside the integration; triggers that come too early are lost, which the box reports
 LOST: Final = 2048 | 4096  # questionable status: a trigger of the transient or acquire action of channel 1 was lost
+NO_TIME: Final = 1e30  # [s] what stands for no number is larger
 COMPLIANCE, OVERRANGE = 2 | 4, 8192  # status data (table 1-2)
 
 
@@ -109,9 +110,10 @@ class ListSweep(Sequencer):
             return Taken.nothing()
         table = unit.table(":TRAC1:DATA?", held, 4)
         voltage, current, status = readings_of(table[:, 0], table[:, 1])
-        word = table[:, 3].astype(np.int64)
+        word = words(table[:, 3])
         status |= flagged(word & COMPLIANCE != 0, Status.COMPLIANCE) | flagged(word & OVERRANGE != 0, Status.OVERRANGE)
-        return Taken(voltage, current, table[:, 2], status)
+        planned = self._slots.delay + self._slots.step * np.arange(held)
+        return Taken(voltage, current, np.where(np.abs(table[:, 2]) < NO_TIME, table[:, 2], planned), status)
 
     def end(self) -> None:
         """Reset."""

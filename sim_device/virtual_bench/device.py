@@ -270,7 +270,8 @@ class VirtualDevice:
         motion = Motion(core.g_min, core.g_max, p.rest, p.volatile, p.cycle_to_cycle, train.limit, step)
         elapsed = np.maximum(np.diff(times, prepend=self._at), 0.0)
         kept, drifted = np.exp(-elapsed / p.volatile_time), -np.expm1(-elapsed / p.rest_time)
-        state, found = moved(State(self._core, self._volatile), motion, levels, kept, drifted, self._normals)
+        xi = self._normals.take(len(levels))
+        state, found = moved(State(self._core, self._volatile), motion, levels, kept, drifted, xi)
         self._core, self._volatile = state.core, state.volatile
         if len(times):
             self._at = max(self._at, float(times[-1]))

@@ -73,6 +73,7 @@ class ListRun:
         self._began = 0.0
         self._ends = -math.inf
         self._lost = 0
+        self._on = False  # whether the output was on when it began; it ends when that changes
         self.reset()
 
     def reset(self) -> None:
@@ -144,7 +145,7 @@ class ListRun:
             raise ScpiError(-222, "Data out of range")
         if value("pulse delay") + value("pulse width") >= value("transient timer"):
             raise ScpiError(-221, "Settings conflict; the pulse is longer than its period")
-        self._began = clock.now()
+        self._began, self._on = clock.now(), self._twin.output_on
         self._train = self._planned(levels)
         self._ends = self._began + len(levels) * value("transient timer") + value("transient delay")
         if len(self._train.read_at):
@@ -192,9 +193,9 @@ class ListRun:
     def _measured(self, train: Train) -> FloatArray:
         """Rows of `COLUMNS` of the readings of a train."""
         twin = self._twin
-        value, on = twin.value, twin.output_on
-        found = twin.circuit.smu_runs(train) if on else np.zeros(len(train.read_at))
-        base = float(value("VOLT level")) if on else 0.0
+        value = twin.value
+        found = twin.circuit.smu_runs(train) if self._on else np.zeros(len(train.read_at))
+        base = float(value("VOLT level")) if self._on else 0.0
         voltage, current, held = limited(base, found, train.limit)
         span = math.inf if value("CURR auto") else float(value("CURR range"))
         seen = twin.meter.seen(

@@ -79,17 +79,18 @@ def moved(
     levels: FloatArray,
     kept: NDArray[np.float64],
     drifted: NDArray[np.float64],
-    normal: Callable[[], float],
+    normals: NDArray[np.float64],
 ) -> tuple[State, FloatArray]:
     """The state after all events, and the conductance [S] at each event of level 0.
 
     `kept` is the share of the volatile part that is left, `drifted` the share of the way to rest that was gone, since
-    the event before. A pulse under which more than the limit would flow has the voltage at which the limit flows.
+    the event before, `normals` the standard normal of each event. A pulse under which more than the limit would flow has the voltage at which the limit flows.
     """
     core, volatile, read = state.core, state.volatile, list[float]()
     low, high, rest, share, sigma = motion.low, motion.high, motion.rest, motion.volatile, motion.cycle_to_cycle
     steps = {level: motion.step(level) for level in set(levels.tolist()) if level}
-    for level, left, gone in zip(levels.tolist(), kept.tolist(), drifted.tolist(), strict=True):
+    events = zip(levels.tolist(), kept.tolist(), drifted.tolist(), normals.tolist(), strict=True)
+    for level, left, gone, xi in events:
         volatile *= left
         core += (rest - core) * gone
         if not level:
@@ -98,7 +99,7 @@ def moved(
         held = abs(level) * core > motion.limit
         fraction, up = motion.step(motion.limit / core * (1 if level > 0 else -1)) if held else steps[level]
         before = core
-        core += fraction * ((high if up else low) - core) * (1.0 + sigma * normal())
-        core = min(max(core, low), high)
+        core += fraction * ((high if up else low) - core) * (1.0 + sigma * xi)
+        core = low if core < low else high if core > high else core
         volatile += share * (core - before)
     return State(core, volatile), np.array(read)
