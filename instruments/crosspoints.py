@@ -175,11 +175,11 @@ class Crosspoints(ABC):
         parts = list(self.stream(counts, pulses))
         return Readings.join(parts) if parts else no_readings(self.shape)
 
-    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
         """Hold crosspoints at one voltage after the other under a current limit, and measure at each.
 
         `voltages` [V] has shape (levels,), or (levels, rows, columns) with NaN where a crosspoint is left alone;
-        `compliance` [A] is one or one a level; `dwell` [s] passes at each level before it is measured. Yields
+        `compliance` [A] and `dwell` [s], which passes before it is measured, are one or one a level. Yields
         readings of shape (1, rows, columns) as they are taken, every crosspoint's levels in order; a crosspoint that
         was not held is NaN there. A backend may hold crosspoints one after the other or side by side. Close the
         iterator to stop. Raises `LimitError` before anything is driven; afterwards nothing is.

@@ -31,15 +31,15 @@ if TYPE_CHECKING:
 class Levels:
     """What a block is held at: `voltages` [V] (levels, rows, columns), NaN where a crosspoint is left alone.
 
-    `compliance` [A] is that of each level, (levels,); `dwell` [s] passes at each before it is measured.
+    `compliance` [A] and `dwell` [s], which passes before it is measured, are those of each level, (levels,).
     """
 
     voltages: FloatArray
     compliance: FloatArray
-    dwell: float
+    dwell: FloatArray
 
     @staticmethod
-    def of(voltages: ArrayLike, compliance: ArrayLike, dwell: float, shape: tuple[int, int]) -> Levels:
+    def of(voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike, shape: tuple[int, int]) -> Levels:
         """Broadcast to a block of `shape`; `InputError` for what is no voltage, current or time."""
         volts = np.asarray(voltages, dtype=np.float64)
         if volts.ndim == 1:
@@ -48,17 +48,19 @@ class Levels:
             raise InputError("a sweep takes finite voltages of shape (levels,) or (levels, rows, columns)")
         try:
             held = np.broadcast_to(volts, (len(volts), *shape))
-            amps = np.broadcast_to(np.asarray(compliance, dtype=np.float64), (len(volts),))
+            amps, waits = (
+                np.broadcast_to(np.asarray(one, dtype=np.float64), (len(volts),)) for one in (compliance, dwell)
+            )
         except ValueError:
             raise InputError(
-                f"voltages of shape {volts.shape} and compliances of shape {np.shape(compliance)} do not fit "
-                f"crosspoints of shape {shape}"
+                f"voltages of shape {volts.shape}, compliances of shape {np.shape(compliance)} and dwells of shape "
+                f"{np.shape(dwell)} do not fit crosspoints of shape {shape}"
             ) from None
         if not np.all(np.isfinite(amps) & (amps > 0)):
             raise InputError("a sweep needs a compliance above zero for every level")
-        if not (math.isfinite(dwell) and dwell >= 0):
-            raise InputError(f"a dwell of {dwell} s is none; give zero or more")
-        return Levels(held, amps, dwell)
+        if not np.all(np.isfinite(waits) & (waits >= 0)):
+            raise InputError(f"a dwell of {dwell} s is none; give zero or more for every level")
+        return Levels(held, amps, waits)
 
     def in_turn(self) -> Iterator[tuple[int, int, int]]:
         """(level, row, column) of everything that is held, crosspoint after crosspoint: the order of a bench."""
@@ -78,12 +80,12 @@ class Levels:
             return np.count_nonzero(np.abs(self.voltages) > limits.read_voltage, axis=0).astype(np.int64)
 
 
-def by_views(block: Crosspoints, voltages: ArrayLike, compliance: ArrayLike, dwell: float) -> Sweep:
+def by_views(block: Crosspoints, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike) -> Sweep:
     """Each crosspoint of a block by the sweep of its own view; each view checks its own limits."""
     levels = Levels.of(voltages, compliance, dwell, block.shape)
     for place, each in groupby(levels.in_turn(), key=lambda one: (one[1], one[2])):
         at = [level for level, _, _ in each]
-        part = block[place].sweep(levels.voltages[(at, *place)], levels.compliance[at], dwell)
+        part = block[place].sweep(levels.voltages[(at, *place)], levels.compliance[at], levels.dwell[at])
         with closing(part):
             for one in part:
                 yield _spread(block.shape, place, *_numbers(one))
@@ -108,30 +110,33 @@ def _swept(bench: Bench, names: NDArray[np.str_], levels: Levels) -> Sweep:
     rows, columns = names.shape
     shape = rows, columns
     for place, each in groupby(levels.in_turn(), key=lambda one: one[1:]):
-        asked = [(float(levels.voltages[at]), float(levels.compliance[at[0]])) for at in each]
-        steps = _held(bench, str(names[place]), asked, levels.dwell)
+        asked = [
+            (float(levels.voltages[at]), float(levels.compliance[at[0]]), float(levels.dwell[at[0]])) for at in each
+        ]
+        steps = _held(bench, str(names[place]), asked)
         try:
-            for (voltage, _), (at, measured) in zip(asked, steps, strict=True):
+            for (voltage, _, _), (at, measured) in zip(asked, steps, strict=True):
                 yield _spread(shape, place, *_measured(voltage, at, measured))
         finally:
             steps.close()
 
 
 def _held(
-    bench: Bench, name: str, asked: Sequence[tuple[float, float]], dwell: float
+    bench: Bench, name: str, asked: Sequence[tuple[float, float, float]]
 ) -> Generator[tuple[float, Measurement], None, None]:
-    """(time [s], measurement) at every (voltage [V], compliance [A]); the output goes off where the compliance changes.
+    """(time [s], measurement) at every (voltage [V], compliance [A], dwell [s]).
 
+    The output goes off where the compliance changes.
     Ranges are set while the output is off, for the largest voltage under that compliance: none changes under a device.
     """
     smu = bench.begin_sweep(name)
     try:
         for compliance, part in groupby(asked, key=lambda one: one[1]):
-            voltages = [voltage for voltage, _ in part]
+            steps = [(voltage, dwell) for voltage, _, dwell in part]
             smu.off()
-            smu.configure_sweep(max(map(abs, voltages)), compliance, bench.reading.integration)
+            smu.configure_sweep(max(abs(voltage) for voltage, _ in steps), compliance, bench.reading.integration)
             smu.output_on()
-            for voltage in voltages:
+            for voltage, dwell in steps:
                 bench.count_stress(name, voltage)
                 smu.level(voltage)
                 if dwell:

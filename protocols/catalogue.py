@@ -17,7 +17,9 @@ from protocols.protocol import Protocol
 _KNOWN: dict[str, tuple[str, str]] = {
     "array-map": ("protocols.array_map", "ArrayMap"),
     "endurance": ("protocols.endurance", "Endurance"),
+    "forming": ("protocols.forming", "Forming"),
     "half-select": ("protocols.half_select", "HalfSelect"),
+    "iv-sweep": ("protocols.iv_sweep", "IVSweep"),
     "program": ("protocols.program", "Program"),
     "pulse-window": ("protocols.pulse_window", "PulseWindow"),
     "read-disturb": ("protocols.read_disturb", "ReadDisturb"),

@@ -26,8 +26,8 @@ _TREND = 20  # states that a slope is drawn from
 class Seen:
     """What a run has seen of a block so far; arrays of its shape (rows, columns).
 
-    `pulses` applied, `tripped` readings in compliance, `last` conductance [unit], `elapsed` time [s] since the first
-    reading.
+    `pulses` applied, `tripped` readings in compliance, `last` conductance [unit] read, `elapsed` time [s] since the
+    first reading.
     """
 
     def __init__(self, shape: tuple[int, int], unit: str) -> None:
@@ -50,7 +50,7 @@ class Seen:
             self._trend.append((np.array(g), np.array(now)))
         del self._trend[:-_TREND]
         self.tripped = self.tripped + np.count_nonzero(r.status & Status.COMPLIANCE, axis=0)
-        self.last = np.array(r.conductance[-1])
+        self.last = np.where(np.isfinite(r.time[-1]), r.conductance[-1], self.last)
         times = r.time[np.isfinite(r.time)]
         if times.size:
             self._begun = float(times.min()) if self._begun is None else self._begun

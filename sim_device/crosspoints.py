@@ -193,7 +193,7 @@ class SimCrosspoints(Crosspoints):
         self._check(pulses, np.abs(steps).sum(axis=0) if self._limits else steps)
         return self._trace(steps)
 
-    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
         """Hold all side by side, as `Crosspoints.sweep`: what is held counts as pulses of the pair, by the `law`."""
         levels = Levels.of(voltages, compliance, dwell, self.shape)
         if self._limits is not None:
@@ -203,10 +203,10 @@ class SimCrosspoints(Crosspoints):
         return self._swept(levels, held)
 
     def _swept(self, levels: Levels, held: HeldPulses) -> Sweep:
-        for volts, limit in zip(levels.voltages, levels.compliance.tolist(), strict=True):
-            seconds = levels.dwell + self.read_time
-            held.hold(volts, limit, seconds, lambda: self.conductance, self._hold_pulses)
-            self._clock.wait(levels.dwell)
+        steps = zip(levels.voltages, levels.compliance.tolist(), levels.dwell.tolist(), strict=True)
+        for volts, limit, dwell in steps:
+            held.hold(volts, limit, dwell + self.read_time, lambda: self.conductance, self._hold_pulses)
+            self._clock.wait(dwell)
             read = self.read()
             yield limited_readings(read, volts, limit)
 

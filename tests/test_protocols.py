@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rehearsed import rehearsed
 from rich_device import RichCrosspoints, soft_bounds
 
 from instruments.errors import InputError
@@ -44,7 +45,10 @@ def test_every_protocol_is_found_under_its_own_name_and_describes_its_settings(n
         assert not setting.is_required()
 
 
-@pytest.mark.parametrize("name", catalogue.names())
+HOLDING = ("forming", "iv-sweep")  # need crosspoints that can be held at a voltage
+
+
+@pytest.mark.parametrize("name", [name for name in catalogue.names() if name not in HOLDING])
 def test_closing_a_protocol_half_way_pulses_no_more(name: str) -> None:
     crosspoints = RichCrosspoints(soft_bounds(10e-6, 100e-6, 0.02, 0.01, read=1e-7)[0], 30e-6, 1)
     steps = catalogue.find(name)().run(crosspoints)
@@ -53,6 +57,18 @@ def test_closing_a_protocol_half_way_pulses_no_more(name: str) -> None:
     applied = crosspoints.applied.copy()
     steps.close()
     assert (crosspoints.applied == applied).all()
+
+
+@pytest.mark.parametrize("name", HOLDING)
+def test_closing_a_sweep_half_way_switches_off(name: str) -> None:
+    with rehearsed("rram.toml", edit={'device = "rram" ': 'device = "rram-pristine" '}) as station:
+        assert station.virtual is not None
+        steps = catalogue.find(name)().run(station["A1"])
+        for _ in range(8):
+            next(steps)
+        assert station.virtual.outputs_on()
+        steps.close()
+        assert station.virtual.outputs_on() == []
 
 
 def test_an_unknown_name_lists_the_known_and_the_nearest() -> None:

@@ -20,7 +20,9 @@ from protocols.watch import Stoppable
 SHORT: dict[str, dict[str, Any]] = {
     "array-map": {"pulses": 20},
     "endurance": {"cycles": 20, "pulses": 5},
+    "forming": {"start": "2 V", "step": "100 mV"},
     "half-select": {"pulses": 10, "repeats": 4},
+    "iv-sweep": {"cycles": 2, "step": "100 mV"},
     "program": {"levels": 2, "drive": 40},
     "pulse-window": {"voltages": 2, "widths": 2, "repeats": 3},
     "read-disturb": {"reads": 20, "repeats": 4},
@@ -28,7 +30,8 @@ SHORT: dict[str, dict[str, Any]] = {
     "relaxation": {"duration": "1 s", "repeats": 3},
     "retention": {"duration": "100 s", "pulses": 5},
 }
-PULSING = [name for name in SHORT if name not in ("read-noise", "read-disturb")]
+PULSING = [name for name in SHORT if name not in ("read-noise", "read-disturb", "forming", "iv-sweep")]
+ON_RRAM: dict[str, dict[str, str]] = {"forming": {'device = "rram" ': 'device = "rram-pristine" '}, "iv-sweep": {}}
 
 
 def short(name: str, **more: Any) -> Protocol:
@@ -40,7 +43,7 @@ def test_a_run_on_disk_gives_the_numbers_of_the_measurement_and_a_report_with_fi
     name: str, tmp_path: Path
 ) -> None:
     protocol = short(name)
-    with rehearsed(seed=4) as station:
+    with rehearsed("rram.toml" if name in ON_RRAM else "ecram.toml", edit=ON_RRAM.get(name), seed=4) as station:
         run = record(protocol, station.all, runs=tmp_path, station=station)
         assert station.virtual is not None
         assert station.virtual.is_safe()

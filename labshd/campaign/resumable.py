@@ -141,7 +141,7 @@ class ResumableCrosspoints(Crosspoints):
             self.pulse(step, pulses)
             yield self.read()
 
-    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: float = 0.0) -> Sweep:
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
         """Levels whose readings were kept are not held again; the first after them may have been held, and says so."""
         levels, tape = Levels.of(voltages, compliance, dwell, self.shape), self._tape
         left = levels.voltages.copy()
