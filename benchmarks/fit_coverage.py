@@ -2,11 +2,11 @@
 
     python benchmarks/fit_coverage.py [traces]
 
-2 x 500 pulses, one reading a pulse. Intervals are those that the fit states (`Fit.interval95`, and that of the symmetry
-point; of the step at the symmetry point value ± 1.96 std), of all traces, rejected or not. A number is identified
-where its median std is below a third of its true value (bounds and the symmetry point: of the range), so that it is
-three standard errors from 0, and has an interval in 90 % of the traces; "-" where it is not. A line is identified where
-all its numbers are; others are printed, and do not count.
+2 x 500 pulses, one reading a pulse. Intervals are those that the fit states (`Fit.interval95`, and those of the
+symmetry point and of the step there), of all traces, rejected or not. A number is identified where its median std is
+below a third of its true value (bounds and the symmetry point: of the range), so that it is three standard errors from
+0, and has an interval in 90 % of the traces; "-" where it is not. A line is identified where all its numbers are;
+others are printed, and do not count.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ def stated(fit: Fit) -> list[tuple[float, float, float]]:
     point = fit.symmetry_point
     if point is None or not point.clear:
         return [*found, NONE, NONE]
-    step = (point.step - 1.96 * point.step_std, point.step + 1.96 * point.step_std, point.step_std)
-    return [*found, (*point.interval, point.std), step]
+    return [*found, (*point.interval, point.std), (*point.step_interval, point.step_std)]
 
 
 def coverage(case: Case, traces: int) -> list[str]:

@@ -1,6 +1,6 @@
 """Pulses that each way to the symmetry point needs for an RMSE of 1 % and of 0.5 % of the range.
 
-    python benchmarks/symmetry_point_pulses.py [traces] [simple random balanced steered array]
+    python benchmarks/symmetry_point_pulses.py [traces] [simple random balanced steered reads array]
 
 One device: soft bounds with 1000 states, cycle-to-cycle noise 30 %, read noise 1 % of the range, symmetry point in the
 middle, started at a quarter of the range; `traces` (400) seeds each. The tail mean gets, at every number of pulses, the
@@ -9,7 +9,9 @@ that spreads as lithium ECRAM does (steps 10 %, up against down 1 %, bounds 5 % 
 `sim_device.presets`), of which 16 others were ramped up and down by 500 pulses and fitted before.
 
 Targets: of the 3,700 and 16,000 pulses that a tail mean of random pulsing is expected to need (Var = σ² 2τ_p/M, and the
-start forgotten), a third and an eighth by the likelihood of a random run, a sixth and a sixteenth steered.
+start forgotten), a third and an eighth by the likelihood of a random run, a sixth and a sixteenth steered. What nobody
+can pass: without read noise n up and n down pulses tell ln(s₊/s₋) to σ_c √(2/n), wherever they are given, and with
+dG*/d ln(s₊/s₋) = R/4 an error of 0.5 % of R takes 2n = 2 (0.3 √2/4/0.005)² = 900 pulses.
 """
 
 import math
@@ -85,9 +87,9 @@ def point_of(signs: FloatArray, readings: FloatArray) -> float:
     return min(max(point.conductance, 0.0), 1.0) if point else float(np.mean(readings))
 
 
-def of_steered(traces: int, grid: list[int], prior: Prior | None) -> Curve:
+def of_steered(traces: int, grid: list[int], prior: Prior | None, reads: int = 1) -> Curve:
     """The protocol itself, steered, run on to the end of the grid and looked at on its way."""
-    settings = {"method": "steered", "budget": grid[-1], "target": 1e-6}
+    settings = {"method": "steered", "budget": grid[-1], "target": 1e-6, "reads": reads}
     errors: list[list[float]] = []
     for seed in range(traces):
         spread = None if prior is None else SPREAD
@@ -162,19 +164,24 @@ def steered(traces: int) -> list[tuple[str, Curve]]:
     return [("steered", of_steered(traces, [500, 550, 600, 700, 850, 1000, 1150, 1300], None))]
 
 
+def read_often(traces: int) -> list[tuple[str, Curve]]:
+    """Steered, each pulse followed by 4 readings."""
+    return [("steered, 4 readings a pulse", of_steered(traces, [450, 500, 550, 650, 800, 900, 1000, 1150], None, 4))]
+
+
 def with_array(traces: int) -> list[tuple[str, Curve]]:
     """Steered, 16 devices of the array having been fitted before."""
     return [("steered, array known", of_steered(traces, [100, 150, 200, 300, 500, 700, 850, 1000], of_array()))]
 
 
-ROWS = ("simple", "random", "balanced", "steered", "array")
+ROWS = ("simple", "random", "balanced", "steered", "reads", "array")
 
 
 def rows_of(name: str, traces: int) -> list[tuple[str, Curve]]:
     """One entry of `ROWS`, for a process of its own."""
     if name in ("random", "balanced"):
         return likelihood(traces, 100 if name == "balanced" else None)
-    return {"simple": simple, "steered": steered, "array": with_array}[name](traces)
+    return {"simple": simple, "steered": steered, "reads": read_often, "array": with_array}[name](traces)
 
 
 def shown(name: str, curve: Curve) -> str:

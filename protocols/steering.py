@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 FARTHEST = 3.0  # half spans from the middle of what was seen: farther than this no line is drawn on
 
 
-def next_counts(found: Estimate, length: int, generator: np.random.Generator) -> IntArray:
-    """The next `length` single pulses (+1, −1), for a crosspoint of which `found` is known.
+def next_counts(found: Estimate, length: int, generator: np.random.Generator, reads: int = 1) -> IntArray:
+    """The next `length` single pulses (+1, −1), each read `reads` times, for a crosspoint of which `found` is known.
 
     Sequential optimal design (Chernoff, Ann. Math. Stat. 30, 755 (1959)): of ramps up and back, ramps down and back,
     random pulses here, and a drive to the estimate with random pulses there, that one whose expected information leaves
@@ -37,20 +37,22 @@ def next_counts(found: Estimate, length: int, generator: np.random.Generator) ->
     horizon = 4 * length
     choices = [_there_and_back(sign * k, horizon) for k in range(length, horizon + 1, length) for sign in (1, -1)]
     choices += [_driven(steps, now, aim, horizon, generator), _balanced(horizon, generator)]
-    left = promised(steps, (now, spread), aim, np.array(choices))
+    left = promised(steps, (now, spread), aim, np.array(choices), reads)
     best = int(np.argmin(left))
     return half if best == len(choices) - 1 else choices[best][:length]
 
 
-def promised(steps: StraightSteps, state: tuple[float, float], aim: float, choices: IntArray) -> FloatArray:
+def promised(
+    steps: StraightSteps, state: tuple[float, float], aim: float, choices: IntArray, reads: int = 1
+) -> FloatArray:
     """Variance of the net step at `aim` left after each of `choices` (m, n) pulses: ``cᵀ (C⁻¹ + I)⁻¹ c``, shape (m,).
 
     I is the expected information of readings on the four step numbers, noises taken as known; `state`: mean and
     variance of where the device is, scaled as in `StraightSteps`. The Kalman filter along the expected path::
 
-        m' = m + f(m),  ∂m' = (1 + b) ∂m + (1, m),  P' = (1 + b)² P + σ_c² f²,  F = P' + σ_r²,  I += ∂m' ∂m'ᵀ/F
+        m' = m + f(m),  ∂m' = (1 + b) ∂m + (1, m),  P' = (1 + b)² P + σ_c² f²,  F = P' + σ_r²/reads,  I += ∂m' ∂m'ᵀ/F
     """
-    theta, read = steps.theta, (steps.read / steps.scale) ** 2
+    theta, read = steps.theta, (steps.read / steps.scale) ** 2 / reads
     many = len(choices)
     m, p = np.full(many, state[0]), np.full(many, state[1])
     known = np.zeros((many, 4, 4))

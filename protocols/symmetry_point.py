@@ -70,6 +70,11 @@ class SymmetryPoint(Protocol):
         description="stop when the 95 % interval is within ± this conductance, instead of the fraction",
     )
     agreement: float = Field(default=2.0, gt=0, description="standard errors that the two approaches may differ")
+    reads: int = Field(
+        default=1,
+        ge=1,
+        description="readings after each pulse: more cost time, and spare pulses where readings are noisy",
+    )
     rest: int = Field(default=20, ge=0, description="readings at rest before the first pulse, for the read noise")
     park: bool = Field(default=False, description="drive the device onto the symmetry point at the end, and verify")
     park_reads: int = Field(default=20, ge=10, description="readings before every correction and to verify")
@@ -81,10 +86,10 @@ class SymmetryPoint(Protocol):
     seed: int = Field(default=0, ge=0, description="of the order of random pulses")
 
     def planned_readings(self, shape: tuple[int, int]) -> int | None:
-        """All of the budget, a reading a pulse, and the readings at rest; of a block some wait while others pulse."""
+        """All of the budget, its readings, and the readings at rest; of a block some wait while others pulse."""
         if shape != (1, 1):
             return None
-        return self.rest + self.budget + (10 * self.park_reads if self.park else 0)
+        return self.rest + self.reads * self.budget + (10 * self.park_reads if self.park else 0)
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Pulse by the method until target or budget; then park, if asked."""
@@ -181,7 +186,7 @@ def _steered(search: Search) -> Steps:
     while search.active(size):
         counts = np.zeros((size, *search.crosspoints.shape), dtype=np.int64)
         for row, column in np.argwhere(search.wanting(size)).tolist():
-            counts[:, row, column] = next_counts(search.found[row, column], size, search.random)
+            counts[:, row, column] = next_counts(search.found[row, column], size, search.random, search.settings.reads)
         yield from search.block(STEERED, counts)
         search.look(size)
     return ""

@@ -63,7 +63,14 @@ class Search:
 
     def block(self, phase: str, counts: IntArray) -> Generator[Points, None, None]:
         """One block of single pulses (n, rows, columns) on every crosspoint that still wants one."""
-        yield from self.kept(apply(self.crosspoints, phase, counts * self.wanting(len(counts))))
+        yield from self._applied(phase, counts * self.wanting(len(counts)))
+
+    def _applied(self, phase: str, counts: IntArray) -> Generator[Points, None, None]:
+        """Single pulses (n, rows, columns), each followed by as many readings as the settings say."""
+        reads = self.settings.reads
+        often = np.zeros((len(counts) * reads, *counts.shape[1:]), dtype=np.int64)
+        often[::reads] = counts
+        yield from self.kept(apply(self.crosspoints, phase, often))
 
     def random_counts(self) -> IntArray:
         """A balanced random block, shuffled for each crosspoint by itself."""
@@ -82,7 +89,7 @@ class Search:
                 return
             chunk = np.broadcast_to(direction * going.astype(np.int64), (CHUNK, *going.shape))
             before = len(self.points)
-            yield from self.kept(apply(self.crosspoints, phase, chunk))
+            yield from self._applied(phase, chunk)
             driven += CHUNK * going
             ends.append(_end(self.points[before:]))
             arrived |= self._beyond(ends[-1], direction) | _saturated(ends)

@@ -50,6 +50,28 @@ def test_pulses_on_both_sides_promise_more_than_pulses_of_one_kind() -> None:
     assert left[1] < 0.5 * left[0]
 
 
+def test_reading_four_times_promises_what_half_the_read_noise_does() -> None:
+    choices = np.array([np.repeat([1, -1], 50), np.tile([1, -1], 50)])
+    often = promised(steps(read=0.02), (-0.4, 1e-4), 0.0, choices, reads=4)
+    assert often == pytest.approx(promised(steps(read=0.01), (-0.4, 1e-4), 0.0, choices), rel=1e-12)
+
+
+@pytest.mark.parametrize("method", ["random", "steered"])
+def test_every_pulse_is_read_as_often_as_asked_and_only_pulses_count(method: str) -> None:
+    model = SoftBounds(0.0, 1.0, 0.01, 0.008)
+    crosspoints = SimCrosspoints(model, noise=SimNoise(0.3, read=0.02), seed=4, initial=0.3, unit="normalised")
+    protocol = SymmetryPoint.model_validate({"method": method, "reads": 4, "budget": 900, "target": 0.001})
+    series, _ = recorded(protocol, crosspoints)
+    counts = series.counts[:, 0, 0][series.phases != "rest"]
+    assert np.all(counts[::4] != 0)
+    assert not np.any(np.concatenate([counts[1::4], counts[2::4], counts[3::4]]))
+    assert 800 <= np.sum(np.abs(counts)) <= 900
+    result = protocol.analyse(series)
+    (truth,) = model.symmetry_points()
+    error = result["symmetry_point_normalised"] - truth.conductance
+    assert abs(error) < 3.5 * result["std_normalised"]
+
+
 def test_predicted_pulses_are_those_of_the_closed_form() -> None:
     # 1 − x_n = (1 − x_0)(1 − s)^n: from −0.5 to 0.3, n = ln(1.5/0.7)/−ln(0.98) = 37.7.
     assert pulses_to(steps(), -0.5, 0.3, 1000) == 38

@@ -257,6 +257,7 @@ def _point_json(point: EstimatedSymmetryPoint, unit: str) -> dict[str, Any]:
         "probability_stable": point.stability,
         f"step_{unit}": point.step,
         f"step_std_{unit}": point.step_std,
+        f"step_interval95_{unit}": list(point.step_interval),
         "contraction": point.contraction,
         "contraction_std": point.contraction_std,
         "clear": point.clear,

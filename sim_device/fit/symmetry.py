@@ -8,7 +8,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from sim_device.fit.estimate import Estimate
-from sim_device.fit.intervals import evenly, of_symmetry_point
+from sim_device.fit.intervals import evenly, of_symmetry_point, quantile
 
 GRID = 401  # points over the measured range on which a crossing is looked for
 CLEAR = 3.0  # standard errors by which the slopes must differ from balance for the delta method to hold
@@ -26,8 +26,8 @@ class EstimatedSymmetryPoint:
         G* and its standard deviation.
     interval
         (low, high) of 95 %; of straight steps it is wider on the side where less is known (`sim_device.fit.intervals`).
-    step, step_std
-        δ*, the up step there.
+    step, step_std, step_interval
+        δ*, the up step there, and its interval of 95 %.
     stable, stability
         Whether pulsing drives to it, and the chance of that given the uncertainty of the slopes.
     contraction, contraction_std
@@ -43,6 +43,7 @@ class EstimatedSymmetryPoint:
     interval: tuple[float, float]
     step: float
     step_std: float
+    step_interval: tuple[float, float]
     stable: bool
     stability: float
     contraction: float
@@ -95,14 +96,15 @@ def _by_delta(estimate: Estimate, covariance: FloatArray, x: float) -> Estimated
     by_slopes = -(1.0 + down_slope) * up_slope_gradient - (1.0 + up_slope) * down_slope_gradient
     slope_std = _std(covariance, slope_gradient)
     scale, centre = estimate.trace.scale, estimate.trace.centre
-    std = _std(covariance, move)
+    std, step_std = _std(covariance, move), _std(covariance, up_gradient + up_slope * move)
     straight = of_symmetry_point(estimate, covariance) if estimate.shape.size == 2 else None
     return EstimatedSymmetryPoint(
         conductance=centre + scale * x,
         std=scale * std,
         interval=straight or evenly(centre + scale * x, scale * std),
         step=scale * up,
-        step_std=scale * _std(covariance, up_gradient + up_slope * move),
+        step_std=scale * step_std,
+        step_interval=evenly(scale * up, scale * step_std, quantile(estimate, covariance)),
         stable=slope < 0,
         stability=float(norm.cdf(-slope / max(slope_std, 1e-300))),
         contraction=contraction,
@@ -143,6 +145,7 @@ def _by_draws(estimate: Estimate, covariance: FloatArray) -> EstimatedSymmetryPo
         interval=(centre + scale * float(low), centre + scale * float(high)),
         step=scale * float(np.mean(step)),
         step_std=scale * float(np.std(step)),
+        step_interval=(scale * float(np.quantile(step, 0.025)), scale * float(np.quantile(step, 0.975))),
         stable=bool(np.mean(slope < 0) > 0.5),
         stability=float(np.mean(slope < 0)),
         contraction=float(np.mean(-slope)),
