@@ -75,7 +75,7 @@ def open_each(
     for box in all_boxes:
         reports = {role: InstrumentReport(role, entry.driver, entry.resource) for role, entry in box.roles.items()}
         try:
-            instruments = connect(box, link, file.limits, sink)
+            instruments = connect(box, link, file.limits_of, sink)
             connected |= {role: Opened(instrument, reports[role]) for role, instrument in instruments.items()}
         except LabshdError as error:
             failed += _failed(reports.values(), error)
@@ -103,8 +103,10 @@ def _failed(reports: Iterable[InstrumentReport], error: LabshdError) -> list[Ins
     return listed
 
 
-def connect(box: Box, link: Link, limits: Limits, sink: Sink | None = None) -> dict[str, InstrumentRole]:
-    """One connection to a box, with the driver of each of its roles on it; nothing is sent."""
+def connect(
+    box: Box, link: Link, limits: Callable[[str], Limits], sink: Sink | None = None
+) -> dict[str, InstrumentRole]:
+    """One connection to a box, with the driver of each of its roles on it, under the `limits` of that role."""
     from instruments import drivers
     from instruments.wire import Wire
 
@@ -112,7 +114,7 @@ def connect(box: Box, link: Link, limits: Limits, sink: Sink | None = None) -> d
     wire = Wire(box.resource, link.library, instrument=box.name, clock=link.clock, sink=sink)
     try:
         return {
-            role: classes[role](wire, limits, **({} if entry.channel is None else {"channel": entry.channel}))
+            role: classes[role](wire, limits(role), **({} if entry.channel is None else {"channel": entry.channel}))
             for role, entry in box.roles.items()
         }
     except BaseException:

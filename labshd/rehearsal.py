@@ -45,7 +45,7 @@ def _like_fitted(path: Path, file: BenchFile) -> DeviceParameters:
             f"{path}: a rehearsal needs soft bounds in siemens, this is {fitted.model_name} in {fitted.unit}; "
             'rehearse with "ecram" or "rram" instead'
         )
-    base = PRESETS["rram" if file.wiring.kind is Kind.TWO_TERMINAL else "ecram"]
+    base = PRESETS["ecram" if file.wiring.kind is Kind.THREE_TERMINAL else "rram"]
     scale = (model.g_max - model.g_min) / (base.core.g_max - base.core.g_min)
     return replace(
         base,

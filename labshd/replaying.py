@@ -134,7 +134,7 @@ def _opened(run: Run, file: BenchFile, recording: Recording) -> BenchCrosspoints
     library = VirtualVisaLibrary.around(recorded_ports(recording, twins.ports(), called, identities), recording.clock)
     instruments: dict[str, Any] = {"matrix": None}
     for box in found:
-        roles = connect(box, Link(library, recording.clock), file.limits)
+        roles = connect(box, Link(library, recording.clock), file.limits_of)
         next(iter(roles.values())).identity()
         instruments |= roles
     for role in named_roles(file.instruments):

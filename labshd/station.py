@@ -242,7 +242,7 @@ def _opened_bench(file: BenchFile, toml: TomlFile, virtual: VirtualBench | None,
     link, tap = link_to(file, virtual), Tap()
     opened, failed = opening.open_each(file, link, tap)
     opening.refuse_unreachable(toml, opened, failed)
-    names = [list(file.crosspoints)]
+    names = file.grid()
     bench = _bench(file, opened, link.clock, "rehearsal" if virtual is not None else "bench")
     block = BenchCrosspoints(bench, np.array(names, dtype=np.str_))
     return Station(file, toml, block, names=names, opened=opened, tap=tap, virtual=virtual, lock=lock)
@@ -279,6 +279,7 @@ def _bench(file: BenchFile, opened: dict[str, Opened], clock: Clock, kind: str) 
         settle=file.pulses.settle,
         clock=clock,
         origin=Origin(kind, {"station": file.name, "instruments": identities}),
+        bias=instrument("bias", SourceMeasureUnit),
     )
 
 

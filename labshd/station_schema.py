@@ -16,6 +16,7 @@ from instruments.units import Amperes, Seconds, Volts
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Row = Annotated[str, Field(pattern=r"^[A-H]$")]
+_ROW, _COLUMN = wiring.Terminal.ROW, wiring.Terminal.COLUMN
 _PLACE = re.compile(r"([1-9]):([1-9]\d?)")
 
 
@@ -139,6 +140,7 @@ class BenchFile(_Entry):
 
     kind: Literal["bench"]
     name: str = "bench"
+    sample: str = Field(default="", description="what is on the bench; pulse budgets begin anew with another sample")
     visa: str = Field(default="@py", description='VISA library: "@py", "@ivi" or the path of a vendor library')
     limits: Limits
     pulses: PulsesEntry
@@ -158,6 +160,21 @@ class BenchFile(_Entry):
     def read_setting(self) -> ReadSetting:
         """How the bench reads."""
         return ReadSetting(self.read.voltage, self.read.compliance, self.read.integration)
+
+    def limits_of(self, role: str) -> Limits:
+        """The limits of the instrument in a role: what holds a gate has those of the gate."""
+        return self.limits.at_gate() if role == "bias" and self.wiring.kind is not wiring.Kind.CROSSBAR else self.limits
+
+    def grid(self) -> list[list[str]]:
+        """Names in rows and columns: those of the lines, for a crossbar without gaps; else all in one row."""
+        if self.wiring.kind is not wiring.Kind.CROSSBAR:
+            return [list(self.crosspoints)]
+        slot = self.wiring.slot
+        at = {(one.place(_ROW, slot), one.place(_COLUMN, slot)): name for name, one in self.crosspoints.items()}
+        rows, columns = (list(dict.fromkeys(pair[side] for pair in at)) for side in (0, 1))
+        if len(at) != len(rows) * len(columns):
+            return [list(self.crosspoints)]
+        return [[at[row, column] for column in columns] for row in rows]
 
     def bench_wiring(self) -> wiring.Wiring:
         """The wiring of a checked file."""

@@ -77,11 +77,20 @@ _KNOWN = {
     "keysight-33500b": Known(
         "keysight_33500b:Keysight33500B", "generator", ",335", "Keysight 33500B waveform generator"
     ),
+    "keysight-33500b-halves": Known(
+        "half_select:HalfSelect33500B", "generator", ",335", "Keysight 33500B, both channels as half-select voltages"
+    ),
     "keysight-33600a": Known(
         "keysight_33500b:Keysight33600A", "generator", ",336", "Keysight 33600A waveform generator"
     ),
+    "keysight-33600a-halves": Known(
+        "half_select:HalfSelect33600A", "generator", ",336", "Keysight 33600A, both channels as half-select voltages"
+    ),
     "keysight-81160a": Known(
         "keysight_81160a:Keysight81160A", "generator", "81160A", "Keysight 81160A pulse generator"
+    ),
+    "keysight-81160a-halves": Known(
+        "half_select:HalfSelect81160A", "generator", "81160A", "Keysight 81160A, both channels as half-select voltages"
     ),
     "keysight-b1500a-smu": Known(
         "keysight_b1500a_smu:KeysightB1500ASmu",

@@ -69,10 +69,14 @@ class BurstGenerator(Scpi, PulseSource):
 
     def prepare(self) -> None:
         """Reset, output off, then what `_setup` says and a pulse of the least amplitude."""
+        self.write("*RST;*CLS")
+        self.set_up()
+
+    def set_up(self) -> None:
+        """What follows a reset: output off, settings, a pulse of the least amplitude."""
         self._forget()
         most = max(min(self.limits.pulse_voltage, self.most), self.least)
         command, edge = self.commands, si(self.edge(AT_START))
-        self.write("*RST;*CLS")
         self.settle(
             ";".join(
                 [
@@ -142,19 +146,30 @@ class BurstGenerator(Scpi, PulseSource):
         return [period, pulse, *edges] if width > self._width else [*edges, pulse, period]
 
     def _fire(self, count: int) -> float:
-        """One burst on a software trigger; waits for its end on the clock, then asks for it."""
+        """One burst on a software trigger."""
+        duration = self.arm(count)
+        trigger(self, duration, count)
+        return duration
+
+    def arm(self, count: int) -> float:
+        """Let the next trigger give `count` of the configured pulses; how long they take [s]."""
         if self._pulse is None:
             raise InputError("no pulse is configured; configure one before firing")
         if count != self._count:
             self.write(self.commands.pulses.format(count))
             self._count = count
-        duration = (count - 1) * self.period(self._width) + self._width + self.edge(self._width)
-        if duration <= QUICK:
-            done = self.ask("*TRG;*OPC?")
-        else:
-            self.write("*TRG")
-            self.clock.wait(duration)
-            done = self.ask("*OPC?")
-        if done.strip() not in ("1", "+1"):
-            raise InstrumentError(f"{self.name} answered '*OPC?' with {done!r}: whether {count} pulses came is unknown")
-        return duration
+        return (count - 1) * self.period(self._width) + self._width + self.edge(self._width)
+
+
+def trigger(generator: Scpi, duration: float, count: int) -> None:
+    """Trigger what is armed, wait for its end on the clock, then ask for it."""
+    if duration <= QUICK:
+        done = generator.ask("*TRG;*OPC?")
+    else:
+        generator.write("*TRG")
+        generator.clock.wait(duration)
+        done = generator.ask("*OPC?")
+    if done.strip() not in ("1", "+1"):
+        raise InstrumentError(
+            f"{generator.name} answered '*OPC?' with {done!r}: whether {count} pulses came is unknown"
+        )
