@@ -191,7 +191,7 @@ class Bench:
     def count_stress(self, name: str, voltage: float) -> None:
         """Count a level of a sweep above the read voltage as a pulse, before it is driven."""
         if abs(voltage) > self.limits.read_voltage:
-            self.pulses_applied[name] = self.pulses_applied.get(name, 0) + 1
+            self.count.spent(name, 1)
 
     # -- sequences -----------------------------------------------------------------------------------------------
 

@@ -38,11 +38,15 @@ class PulseCount:
         """Raise `LimitError` if `more` pulses would pass the budget of a crosspoint."""
         limits.check_budget(self.applied.get(name, 0), more, name, self.earlier.get(name, 0))
 
-    def firing(self, name: str, count: int) -> None:
-        """Call before pulses are fired: from now on they are spent, and in doubt until `confirmed`."""
+    def spent(self, name: str, count: int) -> None:
+        """Count what is about to be applied, whatever becomes of it."""
         if self.watch is not None:
             self.watch(name, count)
         self.applied[name] = self.applied.get(name, 0) + count
+
+    def firing(self, name: str, count: int) -> None:
+        """Call before pulses are fired: from now on they are spent, and in doubt until `confirmed`."""
+        self.spent(name, count)
         self.doubtful[name] = self.doubtful.get(name, 0) + count
 
     def confirmed(self, name: str, count: int) -> None:

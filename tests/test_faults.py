@@ -6,33 +6,42 @@ import numpy as np
 import pytest
 
 from instruments.bench import Bench, BenchCrosspoints, ReadSetting
-from instruments.crosspoints import Origin, Status
-from instruments.drivers import load
+from instruments.crosspoints import Origin, Pulse, PulsePair, Readings, Status
+from instruments.drivers import known, load
 from instruments.errors import CommandRefused, InstrumentError, NotAnswering, WrongInstrument
 from instruments.limits import Limits
 from instruments.wire import Wire
 from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
+from labshd.fitting import trace_of_series
+from protocols.protocol import Series, segments
 from protocols.read_noise import ReadNoise
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
+from sim_device.fit.fitting import fit_trace
 from sim_device.virtual_bench import VirtualBench, make_devices
 from sim_device.virtual_bench.device import ECRAM
 from sim_device.virtual_bench.faults import Fault, FaultyPort, Injection
 
-LIMITS = Limits(pulse_voltage=4.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10_000)
+LIMITS = Limits(pulse_voltage=4.0, pulse_width=20e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10_000)
 MATRIX = MatrixCabling(1, "A", "B", "C", {("a", Terminal.GATE): 1, ("a", Terminal.CHANNEL): 2})
+SLOW = PulsePair(Pulse(0.1, 20e-3), Pulse(-0.1, 20e-3))  # of source-measure units in the generator's place
 PROTOCOLS = {
     "read-noise": ReadNoise(),
     "update-response": UpdateResponse(pulses=6, cycles=1, rest=2),
     "symmetry-point": SymmetryPoint(),
 }
-BENCHES = {
-    "first": ("keysight-81160a", "keithley-2450", "keithley-707b"),
-    "second": ("keysight-33500b", "keithley-2600b", "keithley-7001"),
-    "third": ("tektronix-afg31000", "keithley-2400", "keithley-707b"),
-    "fourth": ("keysight-33600a", "keysight-b2902b", "keithley-7001"),
-}
 ROLES = ("generator", "smu", "matrix")
+
+
+def benches():
+    """Every driver in its role on some bench; those of which there are fewer come again."""
+    of_role = {role: [name for name, one in known().items() if one.role == role] for role in ROLES}
+    most = max(map(len, of_role.values()))
+    return [tuple(of_role[role][k % len(of_role[role])] for role in ROLES) for k in range(most)]
+
+
+BENCHES = benches()
+FIRST = ("keysight-81160a", "keithley-2450", "keithley-707b")
 TIMEOUT = 2.0
 
 
@@ -46,7 +55,8 @@ def opened(drivers, faulty=None, injection=None):
     )
     if faulty is not None:
         name = names[faulty]
-        virtual.ports()[name] = FaultyPort(virtual.twins[name], virtual.clock, injection)
+        port = FaultyPort(virtual.twins[name], virtual.clock, injection, devices=virtual.devices)
+        virtual.ports()[name] = port
     instruments = {}
     for role, driver in zip(ROLES, drivers, strict=True):
         wire = Wire(names[role], virtual.library(), instrument=role, timeout=TIMEOUT, clock=virtual.clock)
@@ -57,7 +67,7 @@ def opened(drivers, faulty=None, injection=None):
         **instruments,
         wiring=virtual.wiring,
         limits=LIMITS,
-        pulses=ECRAM.reference,
+        pulses=SLOW if instruments["generator"].shortest_width > ECRAM.reference.up.width else ECRAM.reference,
         reading=ReadSetting(0.1, 1e-5, 0.1),
         settle=20e-3,
         clock=virtual.clock,
@@ -99,7 +109,7 @@ def wrong_but_good(kept):
 @pytest.mark.parametrize("role", ROLES)
 @pytest.mark.parametrize("fault", Fault)
 def test_whatever_happens_outputs_end_off_and_no_wrong_value_is_good(fault, role, protocol):
-    for drivers in BENCHES.values():
+    for drivers in BENCHES:
         _, quiet = opened(drivers, role, Injection(fault, 10**9))
         first = quiet.ports()[f"TCPIP0::{role}::inst0::INSTR"].messages  # sent while opening
         for at in (first, first + 2, first + 9):
@@ -116,7 +126,7 @@ def test_whatever_happens_outputs_end_off_and_no_wrong_value_is_good(fault, role
 
 @pytest.mark.parametrize("fault", [Fault.NO_REPLY, Fault.LATE_REPLY, Fault.CLOSED, Fault.POWER_CYCLE])
 def test_a_reading_that_did_not_come_ends_the_run_and_says_who_was_asked_what(fault):
-    block, virtual = opened(BENCHES["first"], "smu", Injection(fault, 4, of=":READ?"))
+    block, virtual = opened(FIRST, "smu", Injection(fault, 4, of=":READ?"))
     kept, error = run_until_it_ends(block, virtual, PROTOCOLS["update-response"], steps=20)
     assert isinstance(error, NotAnswering)
     assert "smu at TCPIP0::smu::inst0::INSTR" in str(error)
@@ -128,7 +138,7 @@ def test_a_reading_that_did_not_come_ends_the_run_and_says_who_was_asked_what(fa
 @pytest.mark.parametrize("of", ["*TRG", ":VOLT1:HIGH", ":OUTP1 ON", ":TRIG1:COUN 3"])
 @pytest.mark.parametrize("fault", Fault)
 def test_a_pulse_whose_end_is_unknown_is_never_fired_again(fault, of):
-    block, virtual = opened(BENCHES["first"], "generator", Injection(fault, 0 if of != ":VOLT1:HIGH" else 1, of=of))
+    block, virtual = opened(FIRST, "generator", Injection(fault, 0 if of != ":VOLT1:HIGH" else 1, of=of))
     try:
         block.pulse(3)
     except InstrumentError:
@@ -138,17 +148,109 @@ def test_a_pulse_whose_end_is_unknown_is_never_fired_again(fault, of):
     assert block.bench.pulses_applied.get("a", 0) >= fired  # what may have been delivered is counted as spent
 
 
+@pytest.mark.parametrize("drivers", BENCHES, ids=lambda drivers: drivers[0])
+def test_after_pulses_of_unknown_delivery_the_next_reading_says_so_and_the_one_after_does_not(drivers):
+    _, quiet = opened(drivers, "generator", Injection(Fault.NO_REPLY, 10**9))
+    first = quiet.ports()["TCPIP0::generator::inst0::INSTR"].messages
+    seen = 0
+    for at in range(first, first + 12):
+        block, _ = opened(drivers, "generator", Injection(Fault.NO_REPLY, at))
+        try:
+            block.pulse(3)
+        except InstrumentError:
+            doubtful = dict(block.bench.count.doubtful)
+            assert doubtful in ({}, {"a": 3})
+            status = block.read(2).status.ravel() & int(Status.UNCERTAIN)
+            assert status.tolist() == ([int(Status.UNCERTAIN), 0] if doubtful else [0, 0])
+            assert block.bench.count.doubtful == {}
+            seen += bool(doubtful)
+    assert seen >= 1
+
+
+def test_a_step_in_doubt_is_left_out_of_the_fit():
+    """Up and down about the symmetry point; once 40 pulses are spent that never came, and the reading says so."""
+    rng = np.random.default_rng(5)
+    counts = np.tile(np.r_[np.full(30, 2), np.full(30, -2)], 6)
+    g, taken = 25e-6, []
+    doubt = 137
+    counts[doubt] = 40
+    for k, n in enumerate(counts):
+        for _ in range(0 if k == doubt else abs(n)):
+            s = 0.01 * (50e-6 - g) if n > 0 else -0.01 * (g - 10e-6)
+            g += s * (1 + 0.3 * rng.standard_normal())
+        taken.append(g + 20e-9 * rng.standard_normal())
+    reading = np.array(taken).reshape(-1, 1, 1)
+    fits = []
+    for status in (np.zeros(len(counts)), np.where(np.arange(len(counts)) == doubt, int(Status.UNCERTAIN), 0)):
+        readings = Readings(reading, reading, reading, reading, status.astype(np.uint8).reshape(-1, 1, 1))
+        series = Series(np.full(len(counts), "ramp"), counts.reshape(-1, 1, 1), readings)
+        pulses, conductance, pieces = trace_of_series(series)
+        fits.append(fit_trace(pulses, conductance, unit="S", model="soft-bounds", segments=pieces))
+        assert len(segments(series)) == 1 + int(status.any())
+    believed, left_out = fits
+    assert not believed.accepted  # 40 pulses without an effect are no soft bounds
+    assert left_out.accepted
+    assert abs(left_out.parameters["g_max_S"] - 50e-6) < 4 * left_out.std["g_max_S"]
+
+
+def wired(driver, injection):
+    """One instrument, with its port and the port's twin."""
+    name = "TCPIP0::it::inst0::INSTR"
+    virtual = VirtualBench(Wiring(Kind.THREE_TERMINAL, None), make_devices(["a"], "ecram", seed=1), {name: driver})
+    port = FaultyPort(virtual.twins[name], virtual.clock, injection)
+    virtual.ports()[name] = port
+    wire = Wire(name, virtual.library(), instrument="it", timeout=TIMEOUT, clock=virtual.clock)
+    return load(driver)(wire, LIMITS), port
+
+
+@pytest.mark.parametrize("fault", [Fault.NO_REPLY, Fault.LATE_REPLY, Fault.HALF_REPLY, Fault.GARBAGE, Fault.CLOSED])
+@pytest.mark.parametrize("driver", known())
+def test_after_a_reply_that_was_lost_late_or_broken_the_next_question_gets_its_own_answer(driver, fault):
+    injection = Injection(fault, 10**9)
+    instrument, port = wired(driver, injection)
+    who = instrument.identity()
+    instrument.prepare()
+    injection.at = port.messages
+    with pytest.raises(InstrumentError):
+        instrument.is_off()
+    assert injection.done
+    assert instrument.identity() == who
+    assert instrument.is_off() is True
+    instrument.check_errors()
+
+
+@pytest.mark.parametrize("driver", known())
+def test_who_answers_after_a_connection_was_lost_must_be_the_same(driver):
+    injection = Injection(Fault.CLOSED, 10**9)
+    instrument, port = wired(driver, injection)
+    instrument.identity()
+    instrument.prepare()
+    _, elsewhere = wired("keithley-7001" if known()[driver].role != "matrix" else "keithley-2400", injection)
+    received, receive = [], elsewhere.twin.receive
+
+    def heard(message):
+        received.append(message)
+        receive(message)
+
+    elsewhere.twin.receive = heard
+    injection.at = port.messages
+    port.twin = elsewhere.twin
+    with pytest.raises(WrongInstrument, match="nothing was sent"):
+        instrument.is_off()
+    assert set(received) == {"*IDN?"}
+
+
 def test_a_slow_reply_is_only_slow():
-    block, virtual = opened(BENCHES["first"], "smu", Injection(Fault.SLOW_REPLY, 2, of=":READ?"))
+    block, virtual = opened(FIRST, "smu", Injection(Fault.SLOW_REPLY, 2, of=":READ?"))
     kept, error = run_until_it_ends(block, virtual, PROTOCOLS["update-response"], steps=5)
     assert error is None
     assert len(kept) == 5
 
 
 def test_an_error_in_the_queue_is_raised_with_its_text():
-    _, quiet = opened(BENCHES["first"], "smu", Injection(Fault.INSTRUMENT_ERROR, 10**9))
+    _, quiet = opened(FIRST, "smu", Injection(Fault.INSTRUMENT_ERROR, 10**9))
     first = quiet.ports()["TCPIP0::smu::inst0::INSTR"].messages
-    block, _ = opened(BENCHES["first"], "smu", Injection(Fault.INSTRUMENT_ERROR, first))
+    block, _ = opened(FIRST, "smu", Injection(Fault.INSTRUMENT_ERROR, first))
     block.safe()
     with pytest.raises(CommandRefused, match="Hardware error"):
         block.bench.smu.check_errors()
