@@ -9,6 +9,7 @@ from typing import Any
 from instruments.crosspoints import Pulse
 from instruments.errors import InputError
 from instruments.limits import Limits
+from labshd.arrangement import flat, shape_of, twice
 from labshd.station_schema import (
     CrosspointEntry,
     InstrumentEntry,
@@ -112,10 +113,20 @@ def _training(sections: dict[str, Any]) -> Iterator[Problem]:
     elif "simulated" in sections:
         simulated = SimulatedFile(kind="simulated", simulated=sections["simulated"])
         names = {name for row in simulated.crosspoint_names() for name in row}
-    for key in ("auxiliary", "core"):
-        name = getattr(entry, key)
-        if names and name not in names:
-            yield Problem(("training", key), name, "no crosspoint of this station" + nearest(name, names))
+    both: list[str] = []
+    for key in TrainingEntry.model_fields:
+        listed = flat(getattr(entry, key))
+        for name in twice(listed):
+            yield Problem(("training", key), name, "one crosspoint twice in an array; each weight needs its own")
+        for name in dict.fromkeys(listed):
+            if names and name not in names:
+                yield Problem(("training", key), name, "no crosspoint of this station" + nearest(name, names))
+        both += dict.fromkeys(listed)
+    for name in twice(both):
+        yield Problem(("training", "core"), name, "A and C must be two crosspoints; this one is in both arrays")
+    if (a := shape_of(entry.auxiliary)) != (c := shape_of(entry.core)):
+        rule = f"A is {a[0]} x {a[1]} crosspoints and C {c[0]} x {c[1]}; each weight takes one of either"
+        yield Problem(("training",), None, rule)
 
 
 def _devices(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:

@@ -13,6 +13,7 @@ from instruments.bench import ReadSetting
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.limits import Limits
 from instruments.units import Amperes, Seconds, Volts
+from labshd.arrangement import Arrangement
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 Row = Annotated[str, Field(pattern=r"^[A-H]$")]
@@ -129,10 +130,10 @@ class RehearsalEntry(_Entry):
 
 
 class TrainingEntry(_Entry):
-    """Which crosspoints are the auxiliary array A and the core array C."""
+    """Which crosspoints are the auxiliary array A and the core array C: of each one name, a row, or rows of names."""
 
-    auxiliary: Name
-    core: Name
+    auxiliary: Arrangement
+    core: Arrangement
 
 
 class BenchFile(_Entry):

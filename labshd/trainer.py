@@ -1,88 +1,171 @@
-"""Train a task on crosspoints and keep it as a run; calibrate the crosspoints of a bench before."""
+"""Train a task on crosspoints and keep it as a run; calibrate the crosspoints of a station before."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+import logging
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from instruments.errors import InputError
+import numpy as np
+
+from instruments.errors import InputError, LabshdError
+from labshd.calibrating import Bench, Calibrated, Measuring, calibrate_pair, check_budget, refuse_unfit, with_reference
 from labshd.devices import fitted_or_preset, simulated_crosspoints
-from labshd.fitting import fit_run
-from labshd.progress import NoProgress, Progress
-from labshd.provenance import What
-from labshd.recorder import RecordedStation, Recording, record, recording
+from labshd.predicting import fitted_name, predict
+from labshd.run_files import TableFile
 from labshd.runs import Run, open_run
 from labshd.station import Station
-from labshd.training import ALGORITHMS, Calibration, OneParameter, Settings, Task, Training, network, one_weight, result
+from labshd.training import ALGORITHMS, Calibration, OneParameter, Settings, Task, Training, network, one_weight
 from labshd.training.assembly import Maker
-from labshd.training.checkpoint import resume, save
-from labshd.training.registry import TASKS, settings_of
-from protocols.symmetry_point import SymmetryPoint
-from protocols.update_response import UpdateResponse
+from labshd.training.registry import TASKS
+from labshd.training.start import Start
+from labshd.training_blocks import Grid, arranged, auxiliary_and_core, left_of_budget
+from labshd.training_record import CHECKPOINT, Kept, record_training
+from labshd.twins import assembled_training, expectation, pulses_expected, trained_twin
 from sim_device.crosspoints import SimCrosspoints
 from sim_device.fitted import FittedDevice
 from sim_device.presets import Preset
 
-__all__ = ["ALGORITHMS", "TASKS", "Bench", "calibrate", "record_training", "train_on_device", "train_on_station"]
+__all__ = [
+    "ALGORITHMS",
+    "CHECKPOINT",
+    "TASKS",
+    "TWIN_STEPS",
+    "Bench",
+    "Measuring",
+    "record_training",
+    "train_on_device",
+    "train_on_station",
+    "with_reference",
+]
 
-CHECKPOINT = "checkpoint.npz"  # name of the checkpoint in the folder of a training
-CHECKPOINT_EVERY = 30.0  # seconds
-
-
-@dataclass(frozen=True)
-class Bench:
-    """Where runs of a training go, how progress is shown (`progress` makes one for a title), what it goes on from."""
-
-    runs: str | Path | None = None
-    progress: Callable[[str], Progress] = lambda _: NoProgress()
-    resume: Path | None = None  # a run whose checkpoint a training goes on from
+log = logging.getLogger(__name__)
+TWIN_STEPS = "steps-fitted.csv"  # the steps of the same training on the fitted devices, beside those of the bench
 
 
 def train_on_station(
     station: Station,
-    task: OneParameter,
+    task: Task,
     algorithm: str,
     *,
     settings: Settings | None = None,
-    ramp: int = 200,
-    calibrations: tuple[Calibration, Calibration] | None = None,
+    measuring: Measuring | None = None,
     bench: Bench | None = None,
 ) -> Run:
-    """Train on the crosspoints A and C of a station (see `Station.auxiliary_and_core`).
+    """Train on the crosspoints A and C that the station file names, each calibrated before, with its own zero.
 
-    Parameters
-    ----------
-    ramp
-        Pulses up and down by which a crosspoint is characterised before.
-    calibrations
-        Of A and of C, where they are known already: nothing is measured before the training then.
+    The training is done on the fitted devices first: that tells what to expect, and how many pulses it will take.
+
+    Raises
+    ------
+    InputError
+        Crosspoints that do not fit the task, or cannot be trained on: every one, with the reason.
+    LimitError
+        An endurance budget that would not last: nothing was pulsed for what it would not last for.
     """
-    bench = bench or Bench()
-    auxiliary, core = station.auxiliary_and_core()
-    a, c = calibrations or calibrate_pair(station, algorithm, ramp=ramp, bench=bench)
-    training = _training(task, algorithm, station, (auxiliary, core), (a, c), settings)
-    title = f"{algorithm} on {core}" if algorithm == "sgd" else f"{algorithm} on {auxiliary} and {core}"
-    progress = bench.progress(title)
-    return record_training(training, a, runs=bench.runs, station=station, progress=progress, resumed=bench.resume)
-
-
-def _training(
-    task: OneParameter,
-    algorithm: str,
-    station: Station,
-    names: tuple[str, str],
-    calibrations: tuple[Calibration, Calibration],
-    settings: Settings | None,
-) -> Training:
-    (auxiliary, core), (a, c) = names, calibrations
-    if algorithm == "sgd":
-        return one_weight(task, algorithm, station[core], c, settings=settings)
-    return one_weight(
-        task, algorithm, station[core], c, auxiliary=station[auxiliary], auxiliary_calibration=a, settings=settings
+    bench, settings, measuring = bench or Bench(), settings or Settings(), measuring or Measuring()
+    names = auxiliary_and_core(station, task)
+    if bench.resume is not None:
+        a, c = _calibrated_before(bench.resume, names)
+    else:
+        a, c = calibrate_pair(station, names, algorithm, measuring, bench, own=not settings.common_reference)
+    task.check_reach(_reach(c), c.names)
+    start = None if algorithm == "sgd" else Start()
+    twin = trained_twin(task, algorithm, (a, c), settings, start)
+    if bench.resume is None:
+        expected = pulses_expected(twin, (a, c))
+        check_budget(station, [(np.array([[name]]), pulses) for name, pulses in expected.items()], "the training")
+    training = assembled_training(
+        task, algorithm, (arranged(station, a.names), arranged(station, c.names)), (a, c), settings
     )
+
+    def found(done: Training) -> dict[str, Any]:
+        told = {"on_fitted_devices": expectation(twin, (a, c)), "zeros": _zeros(a)}
+        return told | {"pulses_of_crosspoints": _spent(done, station, (a, c))}
+
+    used = {"core": c} if algorithm == "sgd" else {"auxiliary": a, "core": c}
+    title = f"{algorithm} on " + " and ".join(tile.main.name for tile in training.tiles)
+    run = record_training(
+        training,
+        a.common,
+        runs=bench.runs,
+        station=station,
+        progress=bench.progress(title),
+        resumed=bench.resume,
+        kept=Kept(start, {"calibrated": _kept(used)}, found, lambda folder: _put_files(folder, used, twin)),
+    )
+    return _compared(run)
+
+
+def _reach(calibrated: Calibrated) -> tuple[Any, Any]:
+    """Lowest and highest weight that each crosspoint holds, (rows, columns) each."""
+    scale, zero = calibrated.common.scale, calibrated.reference
+    low, high = (
+        np.array([getattr(one, key) for one in calibrated.each]).reshape(zero.shape) for key in ("low", "high")
+    )
+    return (low - zero) / scale, (high - zero) / scale
+
+
+def _kept(calibrated: dict[str, Calibrated]) -> dict[str, Any]:
+    """What a run keeps of its calibration: enough to resume it."""
+    return {
+        key: {"crosspoints": one.names.tolist(), "each": [asdict(each) for each in one.each], "runs": list(one.runs)}
+        for key, one in calibrated.items()
+    }
+
+
+def _calibrated_before(folder: Path, names: tuple[Grid, Grid]) -> tuple[Calibrated, Calibrated]:
+    """Calibrations that a training that is resumed was made with: no pulse is spent on them again."""
+    said: dict[str, Any] = open_run(folder).info.get("settings", {}).get("calibrated", {})
+    found: dict[str, Calibrated] = {}
+    for key, one in said.items():
+        grid = np.array(one["crosspoints"])
+        each = tuple(Calibration(**numbers) for numbers in one["each"])
+        devices = tuple(FittedDevice.load(folder / fitted_name(str(name))) for name in grid.flat)
+        found[key] = Calibrated(grid, each, devices, tuple(one["runs"]))
+    if "core" not in found or not np.array_equal(found["core"].names, names[1]):
+        raise InputError(f"{folder} is no training on the core crosspoints {', '.join(np.ravel(names[1]))}")
+    return found.get("auxiliary", found["core"]), found["core"]
+
+
+def _zeros(a: Calibrated) -> list[dict[str, Any]]:
+    unit = a.each[0].unit
+    return [
+        {"crosspoint": str(name), f"conductance_{unit}": one.reference, f"std_{unit}": one.reference_std}
+        for name, one in zip(a.names.flat, a.each, strict=True)
+    ]
+
+
+def _spent(training: Training, station: Station, calibrated: tuple[Calibrated, Calibrated]) -> list[dict[str, Any]]:
+    """Pulses of each crosspoint in this training, and what is left of its endurance budget."""
+    grids: dict[str, Grid] = {"auxiliary": calibrated[0].names, "core": calibrated[1].names}
+    told: list[dict[str, Any]] = []
+    for tile in training.tiles:
+        left = left_of_budget(station, grids[tile.name]) or {}
+        for name, pulses in zip(grids[tile.name].flat, tile.counted.flat, strict=True):
+            of_budget = {"left_of_budget": left[str(name)]} if str(name) in left else {}
+            told.append({"array": tile.name, "crosspoint": str(name), "pulses": int(pulses), **of_budget})
+    return told
+
+
+def _put_files(folder: Path, calibrated: dict[str, Calibrated], twin: Training) -> None:
+    """The fitted device of every crosspoint, and the steps of the twin."""
+    for one in calibrated.values():
+        for name, device in zip(one.names.flat, one.devices, strict=True):
+            device.save(folder / fitted_name(str(name)))
+    steps = TableFile(folder / TWIN_STEPS)
+    steps.append(twin.history)
+    steps.close()
+
+
+def _compared(run: Run) -> Run:
+    """The run, replayed pulse for pulse on its fitted devices."""
+    try:
+        predict(run, str(run.folder)).keep()
+    except LabshdError as error:
+        log.warning("%s: not replayed on its fitted devices: %s", run.folder, error)
+    return run
 
 
 def train_on_device(
@@ -98,7 +181,7 @@ def train_on_device(
     bench, settings = bench or Bench(), settings or Settings()
     source = fitted_or_preset(device, folder)
     if isinstance(source, FittedDevice):
-        _refuse_unfit(source.verdict.unfit_for_auxiliary, device, algorithm)
+        refuse_unfit(source.verdict.unfit_for_auxiliary, device, algorithm)
         calibration = Calibration.from_fitted(source)
     else:
         calibration = Calibration.from_model(source.model)
@@ -115,14 +198,6 @@ def train_on_device(
     return record_training(training, calibration, runs=bench.runs, progress=progress, resumed=bench.resume)
 
 
-def _refuse_unfit(why: str, device: str, algorithm: str) -> None:
-    """An auxiliary array lives on its devices being driven back to their symmetry points; plain SGD has none."""
-    if why and algorithm != "sgd":
-        raise InputError(
-            f"{device} cannot stand in the auxiliary array of {algorithm}: {why}; use another device, or sgd"
-        )
-
-
 def _arrays_of(source: FittedDevice | Preset, calibration: Calibration, settings: Settings) -> Maker:
     """Arrays of simulated devices, started at the reference."""
 
@@ -133,106 +208,3 @@ def _arrays_of(source: FittedDevice | Preset, calibration: Calibration, settings
         return SimCrosspoints.from_preset(source, shape, **more)
 
     return make
-
-
-def calibrate_pair(station: Station, algorithm: str, *, ramp: int, bench: Bench) -> tuple[Calibration, Calibration]:
-    """Calibrations of A and C. Only the crosspoint that gives the reference needs its symmetry point measured."""
-    auxiliary, core = station.auxiliary_and_core()
-    if algorithm == "sgd":
-        c = calibrate(station, core, algorithm, ramp=ramp, with_symmetry_point=True, bench=bench)
-        return c, c
-    a = calibrate(station, auxiliary, algorithm, ramp=ramp, with_symmetry_point=True, bench=bench)
-    return a, calibrate(station, core, algorithm, ramp=ramp, with_symmetry_point=False, bench=bench)
-
-
-def calibrate(
-    station: Station, name: str, algorithm: str, *, ramp: int, with_symmetry_point: bool, bench: Bench
-) -> Calibration:
-    """Steps and window of one crosspoint from a recorded ramp up and down; its zero from `symmetry-point`."""
-    response = record(
-        UpdateResponse(pulses=ramp, cycles=1),
-        station[name],
-        runs=bench.runs,
-        station=station,
-        progress=bench.progress(f"steps of {name}"),
-    )
-    fitted = fit_run(response)
-    if not with_symmetry_point:
-        return Calibration.from_fitted(fitted.device)
-    _refuse_unfit(fitted.fit.abrupt, name, algorithm)
-    found = Calibration.from_fitted(fitted.device)
-    run = record(
-        SymmetryPoint(),
-        station[name],
-        runs=bench.runs,
-        station=station,
-        progress=bench.progress(f"symmetry point of {name}"),
-    )
-    return with_reference(found, run)
-
-
-def with_reference(calibration: Calibration, run: Run) -> Calibration:
-    """The calibration with its zero where a run of `symmetry-point` found it; `InputError` unless that is stable."""
-    numbers = run.result or {}
-    at, std = numbers.get(f"symmetry_point_{run.unit}"), numbers.get(f"std_{run.unit}")
-    if at is None or not numbers.get("stable"):
-        raise InputError(
-            f"{run.crosspoint} has no stable symmetry point ({numbers.get('verdict', run.why_stopped)}), "
-            f"so that it cannot give the zero of the weights; see {run.folder}"
-        )
-    return replace(calibration, reference=at, reference_std=std or 0.0)
-
-
-def record_training(
-    training: Training,
-    auxiliary: Calibration,
-    *,
-    runs: str | Path | None = None,
-    station: RecordedStation | None = None,
-    progress: Progress | None = None,
-    resumed: Path | None = None,
-) -> Run:
-    """Run a training and keep every reading, step and pulse; gives the run. Ends safe, however it ends.
-
-    `resumed` is the folder of a training, made with the same arguments, that this one goes on from.
-    """
-    if resumed is not None:
-        resume(training, resumed / CHECKPOINT)
-    settings = training.settings
-    what = What("train", training.task.name, _described(training, auxiliary), settings.seed)
-    blocks = [tile.main for tile in training.tiles]
-    with recording(what, blocks, runs=runs, station=station, progress=progress, total=settings.steps) as made:
-        try:
-            _drive(training, made)
-        finally:
-            made.result(result(training, auxiliary))
-    return open_run(made.folder)
-
-
-def _drive(training: Training, made: Recording) -> None:
-    core = f"{training.layers[0].core.name}_weight"
-    saved = time.monotonic()
-    for block in training.run():
-        for array, points in block.points.items():
-            for some in points:
-                made.points(some, array, advance=False)
-        if block.steps:
-            shown = block.steps.get(core, block.steps["loss"])[-1]
-            made.steps(block.steps, f"{'weight' if core in block.steps else 'loss'} {shown:.3f}")
-        if time.monotonic() - saved > CHECKPOINT_EVERY:
-            save(training, made.folder / CHECKPOINT)
-            saved = time.monotonic()
-    save(training, made.folder / CHECKPOINT)
-    made.why_stopped = training.why_stopped
-
-
-def _described(training: Training, auxiliary: Calibration) -> dict[str, Any]:
-    """Everything that the training was given, for its run."""
-    return {
-        "algorithm": training.layers[0].name,
-        "formula": training.layers[0].formula,
-        "task": settings_of(training.task),
-        **asdict(training.settings),
-        "calibration": {"core": asdict(training.calibration), "auxiliary": asdict(auxiliary)},
-        "arrays": {tile.name: tile.main.name for tile in training.tiles},
-    }

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--target", type=float, default=0.5, show_default=True, help="w0; 1 is half the range of the device.")
 @click.option("--stiffness", type=float, default=1.0, show_default=True, help="k of E = k (w - w0)^2 / 2.")
 @click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation of a gradient sample.")
+@click.option("--targets", help='linear-regression: its weights, such as "0.4,-0.3,0.2,-0.1"; one for each input.')
 @click.option("--steps", type=int, help="Steps of training.")
 @click.option("--rate", type=float, help="Learning rate (of A, for shd).")
 @click.option("--transfer-rate", type=float, help="shd: rate at which C learns from A.")
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 @click.option("--seed", type=int, help="Of gradient noise and pulse trains.")
 @click.option(
     "--ramp", type=int, default=200, show_default=True, help="Pulses up and down that calibrate a crosspoint."
+)
+@click.option(
+    "--symmetry-pulses", type=int, default=4000, show_default=True, help="Pulses at most for each symmetry point."
 )
 @click.option("--resume", type=click.Path(path_type=Path), help="Run of a training to go on from, asked as it was.")
 @common.runs_option
@@ -43,18 +47,22 @@ def command(
     target: float,
     stiffness: float,
     noise: float,
+    targets: str | None,
     ramp: int,
+    symmetry_pulses: int,
     resume: Path | None,
     runs: Path | None,
     as_json: bool,
     **given: Any,
 ) -> None:
-    """Train TASK on the crosspoints A and C of a station (one-parameter), or on arrays of a fitted device.
+    """Train TASK on the crosspoints A and C that a station file names, or on arrays of a fitted device.
 
-    Tasks: one-parameter, linear-regression, digits-0-1, digits, digits-network.
+    Tasks: one-parameter, linear-regression, digits-0-1, digits, digits-network. On a station every crosspoint is
+    calibrated first, and the training is done on the fitted devices, which tells what to expect and what it will cost.
 
     \b
     labshd train one-parameter --station bench.toml --rehearse
+    labshd train linear-regression --station row.toml --rehearse
     labshd train one-parameter --device data/runs/.../fitted.json --algorithm sgd
     """
     from instruments.errors import InputError
@@ -67,14 +75,13 @@ def command(
         raise InputError(f"no algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS)}")
     if (station is None) == (device is None):
         raise click.UsageError("give one of --station FILE and --device FITTED: where shall it be trained?")
-    made = TASKS[task](target=target, stiffness=stiffness, noise=noise) if task == "one-parameter" else TASKS[task]()
-    if station is not None and task != "one-parameter":
-        raise InputError(
-            f"{task} takes arrays of crosspoints; on a station only one-parameter is trained, use --device"
-        )
+    made = _task(task, {"target": target, "stiffness": stiffness, "noise": noise}, targets)
     where = (station, device, rehearse)
+    measured = {"ramp": ramp, "symmetry_pulses": symmetry_pulses}
     try:
-        run = _train(made, algorithm, where, (runs, resume), {k: v for k, v in given.items() if v is not None}, ramp)
+        run = _train(
+            made, algorithm, where, (runs, resume), {k: v for k, v in given.items() if v is not None}, measured
+        )
     except BaseException as error:
         if as_json and (failed := getattr(error, "run", None)):
             common.print_json(_answer(failed))
@@ -96,25 +103,43 @@ def command(
     click.echo(f"kept in {run.folder}")
 
 
+def _task(task: str, of_one: dict[str, float], targets: str | None) -> Task:
+    from instruments.errors import InputError
+    from labshd.trainer import TASKS
+
+    if task == "one-parameter":
+        return TASKS[task](**of_one)
+    if targets is None:
+        return TASKS[task]()
+    if task != "linear-regression":
+        raise InputError(f"--targets are the weights of linear-regression; {task} has none")
+    try:
+        return TASKS[task](tuple(float(one) for one in targets.split(",")))
+    except ValueError:
+        raise InputError(f'--targets {targets!r} are no numbers with commas between, such as "0.4,-0.3"') from None
+
+
 def _train(
     task: Task,
     algorithm: str,
     where: tuple[Path | None, str | None, bool],
     folders: tuple[Path | None, Path | None],
     given: dict[str, Any],
-    ramp: int,
+    measured: dict[str, int],
 ) -> Run:
     from labshd.progress import progress
     from labshd.station import open_station
-    from labshd.trainer import Bench, train_on_device, train_on_station
-    from labshd.training import OneParameter, Settings
+    from labshd.trainer import Bench, Measuring, train_on_device, train_on_station
+    from labshd.training import Settings
+    from protocols.symmetry_point import SymmetryPoint
 
     bench = Bench(folders[0], progress, folders[1])
     file, device, rehearse = where
-    if file is None or not isinstance(task, OneParameter):
+    if file is None:
         return train_on_device(str(device), task, algorithm, settings=Settings(**given), bench=bench)
+    measuring = Measuring(measured["ramp"], SymmetryPoint(budget=measured["symmetry_pulses"]))
     with open_station(file, rehearse=rehearse) as station:
-        return train_on_station(station, task, algorithm, settings=Settings(**given), ramp=ramp, bench=bench)
+        return train_on_station(station, task, algorithm, settings=Settings(**given), measuring=measuring, bench=bench)
 
 
 def _answer(run: Run) -> dict[str, Any]:

@@ -107,6 +107,7 @@ def network(
     algorithm, such as ``{"gamma": 0.2}``.
     """
     settings = settings or Settings()
+    task.check_reach(calibration.reach)
     layers: list[Algorithm] = []
     for index, shape in enumerate(task.shapes):
         suffix = f" {index + 1}" if len(task.shapes) > 1 else ""

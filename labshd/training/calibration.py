@@ -96,19 +96,36 @@ class Calibration:
         return Calibration(at, step, min(low, at), max(high, at), kappa=-slope / (2 * step), unit=unit)
 
     @staticmethod
-    def from_fitted(fitted: FittedDevice) -> Calibration:
-        """From a fitted device: its symmetry point; what the data covered is what the weights may reach."""
-        point, measured = fitted.symmetry_point, fitted.measured
-        if point is None or not point.stable:
+    def from_fitted(fitted: FittedDevice, reference: float | None = None, reference_std: float = 0.0) -> Calibration:
+        """From a fitted device: its symmetry point; what the data covered is what the weights may reach.
+
+        `reference` [unit], with its standard error, takes the place of the symmetry point: one that was measured by
+        itself, or that of the auxiliary crosspoint for a core one. Step and κ are then those of the model there, and
+        the reach is as wide on either side of it, as far as a model that was accepted goes.
+        """
+        point, measured, model = fitted.symmetry_point, fitted.measured, fitted.model()
+        if reference is None and (point is None or not point.stable):
             raise InputError(
                 "the fitted device has no stable symmetry point: pulsing does not hold it anywhere, so that it cannot "
                 "carry a trained weight; see `labshd fit` for what the data show"
             )
-        model = fitted.model()
+        if reference is not None or point is None:
+            at, std = reference or 0.0, reference_std
+            step = float(model.step_up(at) - model.step_down(at)) / 2
+        else:
+            at, step, std = point.conductance, point.step, point.std
         reach = (measured.lowest, measured.highest) if measured else model.range
-        slope = float(model.slope_up(point.conductance) + model.slope_down(point.conductance))
-        kappa = -slope / (2 * point.step)
-        return Calibration(point.conductance, point.step, *reach, kappa, point.std, fitted.unit)
+        if reference is not None and fitted.verdict.accepted:
+            reach = _mirrored(reach, at, model.range)
+        slope = float(model.slope_up(at) + model.slope_down(at))
+        kappa = -slope / (2 * step) if step > 0 else None
+        return Calibration(at, step, *reach, kappa, std, fitted.unit)
+
+
+def _mirrored(reach: tuple[float, float], at: float, most: tuple[float, float]) -> tuple[float, float]:
+    """A ramp that began off the middle covers more on one side of `at`: that much on either side, within `most`."""
+    (low, high), (lowest, highest) = reach, most
+    return max(min(low, 2 * at - high), min(low, lowest)), min(max(high, 2 * at - low), max(high, highest))
 
 
 def _balanced_step(model: DeviceModel) -> float | None:

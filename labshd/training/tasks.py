@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from instruments.crosspoints import FloatArray
-from instruments.errors import InputError
+from instruments.errors import InputError, all_at_once
 from labshd.training.algorithms import Algorithm
 
 
@@ -37,6 +38,27 @@ class Task(ABC):
     @abstractmethod
     def hopeless_loss(self, reach: tuple[float, float]) -> float:
         """A mean loss that weights within `reach` cannot have: beyond it training has diverged."""
+
+    def wanted(self) -> FloatArray | None:
+        """Weights (outputs, inputs) that it is known to end at; None where only training tells."""
+        return None
+
+    def check_reach(self, reach: tuple[ArrayLike, ArrayLike], names: ArrayLike = "this device") -> None:
+        """`InputError` unless weights within `reach` (of all, or of each crosspoint) can hold those that are wanted."""
+        wanted = self.wanted()
+        if wanted is None:
+            return
+        low, high, name = (np.broadcast_to(np.asarray(one), wanted.shape) for one in (*reach, names))
+        problems = [
+            f"a target of {wanted[at]:g} is beyond the weights that {name[at]} holds, {low[at]:.3g} to {high[at]:.3g}"
+            for at in np.ndindex(wanted.shape)
+            if not low[at] < wanted[at] < high[at]
+        ]
+        if problems:
+            raise InputError(
+                f"{all_at_once('out of reach', problems)} (1 is half of the range, 0 the reference); choose targets "
+                "within, or another reference"
+            )
 
 
 class LinearTask(Task):
@@ -103,14 +125,9 @@ class OneParameter(LinearTask):
         """Half as much again as the loss at the farther end of the range."""
         return 1.5 * max(self.loss(reach[0]), self.loss(reach[1]))
 
-    def check_reach(self, reach: tuple[float, float]) -> None:
-        """`InputError` unless weights within `reach` can hold the target."""
-        low, high = reach
-        if not low < self.target < high:
-            raise InputError(
-                f"a target of {self.target:g} is beyond the weights that this device holds, {low:.3g} to {high:.3g} "
-                "(1 is half of its range, 0 its reference); choose a target within, or another reference"
-            )
+    def wanted(self) -> FloatArray:
+        """The target."""
+        return np.array([[self.target]])
 
     def mean_gradient(self, weight: float) -> float:
         """``S = E|g|`` at a weight: the mean of a folded normal distribution; σ √(2/π) at the target."""
@@ -168,6 +185,10 @@ class LinearRegression(LinearTask):
     def losses(self, weights: FloatArray) -> FloatArray:
         """``½ |W − W0|²``: the mean loss above that of the true weights."""
         return 0.5 * ((weights[:, 0, :] - np.array(self.targets)) ** 2).sum(axis=1)
+
+    def wanted(self) -> FloatArray:
+        """The targets."""
+        return np.array([self.targets])
 
     def evaluate(self, layers: Sequence[Algorithm]) -> dict[str, float]:
         """Root-mean-square and largest error of the weights, each the mean of 16 readings."""

@@ -91,9 +91,12 @@ class Tile:
     def weights(self) -> FloatArray:
         """One reading of all weights; shape (rows, columns)."""
         conductance = self._conductance()
-        zero = self.reference.read().conductance[0] if isinstance(self.reference, Crosspoints) else self.reference
-        self.seen((conductance - zero) / self.scale)
+        self.seen((conductance - self.zero()) / self.scale)
         return self.last
+
+    def zero(self) -> FloatArray:
+        """Conductance [unit] of a weight of zero: the reference, read where it is crosspoints."""
+        return self.reference.read().conductance[0] if isinstance(self.reference, Crosspoints) else self.reference
 
     def seen(self, weights: FloatArray) -> None:
         """Take note of weights that were read: the last of them, and how far they reach; (rows, columns) or more."""
