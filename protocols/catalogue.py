@@ -26,6 +26,7 @@ _KNOWN: dict[str, tuple[str, str]] = {
     "read-noise": ("protocols.read_noise", "ReadNoise"),
     "relaxation": ("protocols.relaxation", "Relaxation"),
     "retention": ("protocols.retention", "Retention"),
+    "spike-timing": ("protocols.spike_timing", "SpikeTiming"),
     "symmetry-point": ("protocols.symmetry_point", "SymmetryPoint"),
     "update-response": ("protocols.update_response", "UpdateResponse"),
 }

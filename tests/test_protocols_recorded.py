@@ -29,6 +29,7 @@ SHORT: dict[str, dict[str, Any]] = {
     "read-noise": {"reads": 150},
     "relaxation": {"duration": "1 s", "repeats": 3},
     "retention": {"duration": "100 s", "pulses": 5},
+    "spike-timing": {"delays": 4, "repeats": 3},
 }
 PULSING = [name for name in SHORT if name not in ("read-noise", "read-disturb", "forming", "iv-sweep")]
 ON_RRAM: dict[str, dict[str, str]] = {"forming": {'device = "rram" ': 'device = "rram-pristine" '}, "iv-sweep": {}}
