@@ -22,8 +22,14 @@ def drivers_of(role):
 
 
 def alone(driver, kind=Kind.THREE_TERMINAL, device="ecram"):
-    """A bench without a matrix: the instrument stays on one device; the driver, prepared."""
-    bench = VirtualBench(Wiring(kind, None), make_devices(["a"], device, seed=1), {NAME: driver})
+    """A bench on which the instrument stays on one device, both outputs of a half-select source on its two lines."""
+    if driver.endswith("-halves"):
+        lines = {("a", Terminal.ROW): 1, ("a", Terminal.COLUMN): 2}
+        wiring = Wiring(Kind.CROSSBAR, MatrixCabling(1, "A", "C", "D", lines, bias="E", inverse="B"))
+        bench = VirtualBench(wiring, make_devices(["a"], device, seed=1), {NAME: driver})
+        bench.matrix_closes(frozenset({Relay(1, "A", 1), Relay(1, "B", 2)}))
+    else:
+        bench = VirtualBench(Wiring(kind, None), make_devices(["a"], device, seed=1), {NAME: driver})
     return bench, prepared(bench, driver)
 
 

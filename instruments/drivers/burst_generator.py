@@ -102,8 +102,12 @@ class BurstGenerator(Scpi, PulseSource):
 
     def off(self) -> None:
         """Output off."""
-        self._on = False
+        self.goes_off()
         self.switch_off(self.commands.output.format("OFF"))
+
+    def goes_off(self) -> None:
+        """The output is switched off: a change of polarity must not bring it back."""
+        self._on = False
 
     def output_on(self) -> None:
         """Output on, at rest at 0 V."""

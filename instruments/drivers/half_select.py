@@ -76,6 +76,8 @@ class HalfSelect(Scpi, PulseSource):
 
     def off(self) -> None:
         """Both outputs off."""
+        for one in self._both():
+            one.goes_off()
         self.switch_off(f"{self.row.commands.output.format('OFF')};{self.column.commands.output.format('OFF')}")
 
     def is_off(self) -> bool:
