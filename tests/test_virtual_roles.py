@@ -114,7 +114,7 @@ def test_with_the_output_off_no_pulse_arrives(driver):
         generator.fire(10)
     assert bench.applied == []
     assert state(bench) == pytest.approx(before, abs=1e-12)
-    assert bench.is_safe()
+    assert bench.outputs_on() == []
 
 
 @pytest.mark.parametrize("driver", drivers_of("generator"))
