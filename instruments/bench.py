@@ -167,6 +167,9 @@ class Bench:
         self.switching.smu_goes_on()
         begun = self.clock.now()
         measured = self.smu.measure(repeats)
+        least = 0.5 * abs(voltage)  # where less is measured and nothing limits, an output is off (`sequences.is_held`)
+        if any(abs(one.voltage) < least and not one.status & Status.COMPLIANCE for one in measured):
+            measured = [_not_held(one, least) for one in measured]
         if setup.bias is not None and setup.sensed:
             measured = [replace(one, voltage=setup.bias - one.voltage, current=-one.current) for one in measured]
         if self.count.doubtful and self.count.is_doubtful(name):
@@ -289,6 +292,13 @@ class BenchCrosspoints(Crosspoints):
         if not names.size:
             raise InputError(f"{index} is outside crosspoints of shape {self.shape}")
         return BenchCrosspoints(self.bench, names)
+
+
+def _not_held(one: Measurement, least: float) -> Measurement:
+    """Marked as no number where the voltage was not there."""
+    if abs(one.voltage) >= least or one.status & Status.COMPLIANCE:
+        return one
+    return replace(one, status=one.status | Status.INVALID)
 
 
 def _numbers(at: float, m: Measurement) -> tuple[float, float, float, float, int]:

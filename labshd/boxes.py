@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from instruments.drivers import known
+from instruments.drivers import TAKES_TURNS, known
 from labshd.bench_lock import resource_key
 from labshd.station_schema import InstrumentEntry, InstrumentsEntry
 
@@ -49,7 +49,14 @@ class Box:
         taken: dict[int, list[str]] = {}
         for role, entry in self.roles.items():
             taken.setdefault(known()[entry.driver].place_in_box(entry.channel), []).append(role)
-        return {part: roles for part, roles in taken.items() if len(roles) > 1}
+        return {part: roles for part, roles in taken.items() if len(roles) > 1 and not self._takes_turns(roles)}
+
+    def _takes_turns(self, roles: list[str]) -> bool:
+        """Whether two roles are one output of a source-measure unit, which pulses or measures."""
+        generator, unit = self.roles.get("generator"), self.roles.get("smu")
+        if set(roles) != {"generator", "smu"} or generator is None or unit is None:
+            return False
+        return generator.driver == unit.driver + TAKES_TURNS
 
 
 def boxes(named: Mapping[str, InstrumentEntry]) -> list[Box]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from instruments.drivers import MatrixSize, known
+from instruments.drivers import TAKES_TURNS, MatrixSize, known
 from instruments.errors import InputError
 from instruments.limits import Limits
 from instruments.wiring import OPTIONAL, TERMINALS, Column, Kind, ReadGate, Scheme, Terminal
@@ -36,6 +36,13 @@ class _Sections:
     @property
     def one_box(self) -> bool:
         return self.instruments.generator.resource == self.instruments.smu.resource
+
+    @property
+    def one_electrode(self) -> bool:
+        """Generator and source-measure unit are cabled to one row of the matrix, or to one electrode for good."""
+        if self.instruments.matrix is None:
+            return self.wiring.kind is not Kind.THREE_TERMINAL
+        return self.wiring.generator == self.wiring.smu
 
     @property
     def holds_gate(self) -> bool:
@@ -75,6 +82,10 @@ def _kind(given: _Sections) -> Iterator[Problem]:
             f'half-select voltages come from two outputs of one generator: use one of {halves}, or scheme = "floating"'
         )
         yield Problem(key, driver, rule)
+    unit = given.instruments.smu.driver
+    if given.one_box and driver == unit + TAKES_TURNS and not given.one_electrode:
+        rule = "is one output of one box with the source-measure unit, which cannot be on two electrodes at once"
+        yield Problem(("instruments", "generator"), driver, rule)
     if driver.endswith(HALVES) and not given.half_select:
         rule = 'it gives half of every pulse at each of two outputs, which only a crossbar with the scheme "V/2" needs'
         yield Problem(key, driver, rule)

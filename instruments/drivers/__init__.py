@@ -55,14 +55,29 @@ class Known:
         return number // 100 if number > 100 else number
 
 
+TAKES_TURNS = "-pulses"  # names of drivers that pulse on the output on which the driver without this measures
+
+
 _KNOWN = {
-    "keithley-2400": Known("keithley_2400:Keithley2400", "smu", "MODEL 2400", "Keithley 2400 source-measure unit"),
-    "keithley-2400-pulses": Known(
-        "smu_pulses:Keithley2400Pulses", "generator", "MODEL 2400", "Keithley 2400 as a slow pulse source"
+    "keithley-2400": Known(
+        "keithley_2400:Keithley2400", "smu", "MODEL 2400", "Keithley 2400 source-measure unit", box="keithley-2400"
     ),
-    "keithley-2450": Known("keithley_2450:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit"),
+    "keithley-2400-pulses": Known(
+        "smu_pulses:Keithley2400Pulses",
+        "generator",
+        "MODEL 2400",
+        "Keithley 2400 as a slow pulse source",
+        box="keithley-2400",
+    ),
+    "keithley-2450": Known(
+        "keithley_2450:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit", box="keithley-2450"
+    ),
     "keithley-2450-pulses": Known(
-        "smu_pulses:Keithley2450Pulses", "generator", "MODEL 2450", "Keithley 2450 as a slow pulse source"
+        "smu_pulses:Keithley2450Pulses",
+        "generator",
+        "MODEL 2450",
+        "Keithley 2450 as a slow pulse source",
+        box="keithley-2450",
     ),
     "keithley-2600b": Known("keithley_2600b:Keithley2600B", "smu", "MODEL 26", "Keithley 2600B, channel A"),
     "keithley-2600b-channel-b": Known(
@@ -109,10 +124,18 @@ _KNOWN = {
         channels=tuple(100 * slot + sub for slot in range(1, 11) for sub in (1, 2)),
     ),
     "keysight-b2902b": Known(
-        "keysight_b2902b:KeysightB2902B", "smu", "B29", "Keysight B2900 source-measure unit, channel 1"
+        "keysight_b2902b:KeysightB2902B",
+        "smu",
+        "B29",
+        "Keysight B2900 source-measure unit, channel 1",
+        box="keysight-b2900",
     ),
     "keysight-b2902b-pulses": Known(
-        "smu_pulses:KeysightB2902BPulses", "generator", "B29", "Keysight B2900 as a slow pulse source, channel 1"
+        "smu_pulses:KeysightB2902BPulses",
+        "generator",
+        "B29",
+        "Keysight B2900 as a slow pulse source, channel 1",
+        box="keysight-b2900",
     ),
     "tektronix-afg31000": Known(
         "tektronix_afg31000:TektronixAFG31000", "generator", "TEKTRONIX,AFG3", "Tektronix AFG31000 or AFG3000 generator"

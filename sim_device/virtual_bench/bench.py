@@ -249,7 +249,8 @@ class VirtualBench(Circuit, MoreTerminals):
         for crosspoint, terminal in self._reach.at[Source.SMU]:
             if terminal is Terminal.GATE:
                 continue
-            found += self.devices[crosspoint].train(train)
+            if not (train.held and self.devices[crosspoint].parameters.switching):
+                found += self.devices[crosspoint].train(train)
             self.applied += [
                 AppliedPulse(at, crosspoint, level, train.width, 1)
                 for at, level in zip(train.pulsed_at.tolist(), train.levels.tolist(), strict=True)

@@ -21,6 +21,7 @@ class Train:
     """Pulses of `width` [s] to `levels` [V] that begin at `pulsed_at` [s], and readings at `read_at` [s], both rising.
 
     `limit` [A] is the current at which a source-measure unit holds a pulse back. Times are those of the bench's clock.
+    `held`: the levels were driven as the clock went on, so that a device that moves when it is held has moved already.
     """
 
     pulsed_at: FloatArray
@@ -28,6 +29,7 @@ class Train:
     width: float
     read_at: FloatArray
     limit: float
+    held: bool = False
 
     def split(self, now: float) -> tuple[Train, Train]:
         """What of it has happened at `now` [s], pulses that have begun and readings that are done; and the rest."""
@@ -84,7 +86,8 @@ def moved(
     """The state after all events, and the conductance [S] at each event of level 0.
 
     `kept` is the share of the volatile part that is left, `drifted` the share of the way to rest that was gone, since
-    the event before, `normals` the standard normal of each event. A pulse under which more than the limit would flow has the voltage at which the limit flows.
+    the event before; `normals` the standard normal of each event. A pulse under which more than the limit would flow
+    has the voltage at which the limit flows.
     """
     core, volatile, read = state.core, state.volatile, list[float]()
     low, high, rest, share, sigma = motion.low, motion.high, motion.rest, motion.volatile, motion.cycle_to_cycle

@@ -86,7 +86,11 @@ def make_twin(plugged: Plugged, circuit: Circuit) -> Twin:
     if module in BOXES:
         return cast(Twin, getattr(inside, BOXES[module])(circuit, [(role, _seen(circuit, role)) for role in roles]))
     if len(roles) > 1:
-        raise InputError(f"{driver} plays one role, not {len(roles)}")
+        from sim_device.virtual_bench.smu_alone import SmuAlone
+
+        if sum(role.driver.endswith(AS_GENERATOR) for role in roles) != 1 or len(roles) != 2:
+            raise InputError(f"{driver} plays one role, not {len(roles)}")
+        return cast(Twin, getattr(inside, name)(SmuAlone(circuit)))
     return cast(Twin, getattr(inside, name)(_seen(circuit, roles[0])))
 
 
