@@ -1,4 +1,4 @@
-"""Update response: ramps of identical pulses up and down, a reading after every pulse; ΔG±(G) is drawn from it."""
+"""Update response: ramps of pulses up and down, a reading after every pulse; ΔG±(G) is drawn from identical ones."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from instruments.crosspoints import Crosspoints
+from instruments.crosspoints import Crosspoints, Pulse, PulsePair
+from instruments.errors import InputError
+from instruments.units import Seconds, Volts, text
 from protocols.analysis.changes import states_of
 from protocols.analysis.crossing import as_dict
 from protocols.analysis.delta_g import DeltaG, delta_g
 from protocols.analysis.fitted_series import crossings
 from protocols.analysis.phases import stretches
 from protocols.analysis.plain import plain
+from protocols.analysis.ramp_shape import straightness
 from protocols.analysis.style import value_text
-from protocols.protocol import Protocol, Series, Steps
-from protocols.stepping import apply, at_rest
+from protocols.protocol import Series, Steps
+from protocols.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +28,11 @@ if TYPE_CHECKING:
 _ENDS = 5  # states averaged at the end of a ramp
 
 
-class UpdateResponse(Protocol):
-    """Settings of `update-response`: a cycle is `pulses` up and `pulses` down, or the other way round."""
+class UpdateResponse(Stoppable):
+    """Settings of `update-response`: a cycle is `pulses` up and `pulses` down, or the other way round.
+
+    Pulses of a ramp are identical, or their voltage or width grows evenly from the first to the last.
+    """
 
     name: ClassVar[str] = "update-response"
     title: ClassVar[str] = "pulse up and down, read after every pulse: steps, dynamic range and noise"
@@ -37,6 +43,21 @@ class UpdateResponse(Protocol):
         default=1, ge=1, description="readings after every pulse; 2 or more tell read noise from write noise"
     )
     first: Literal["up", "down"] = Field(default="up", description="direction of the first ramp")
+    ramp: Literal["identical", "voltage", "width"] = Field(
+        default="identical", description="pulses of a ramp: identical, or growing in voltage or width"
+    )
+    lowest: Volts | None = Field(
+        default=None, gt=0, description="voltage ramp: first pulse up; 60 % of the station's if not given"
+    )
+    highest: Volts | None = Field(
+        default=None, gt=0, description="voltage ramp: last pulse up; the station's if not given"
+    )
+    shortest: Seconds | None = Field(
+        default=None, gt=0, description="width ramp: first pulse up; a tenth of the station's if not given"
+    )
+    longest: Seconds | None = Field(
+        default=None, gt=0, description="width ramp: last pulse up; the station's if not given"
+    )
     rest: int = Field(default=20, ge=1, description="readings before the first pulse")
     bins: int = Field(default=20, ge=4, description="bins of ΔG±(G) over the range covered")
 
@@ -46,34 +67,69 @@ class UpdateResponse(Protocol):
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Ramp after ramp."""
-        yield from at_rest(crosspoints, "rest", self.rest)
+        pairs, watch = self.pairs(crosspoints.pulses), self.watch(crosspoints)
+        yield from watch.rest("rest", self.rest)
         ramps = (("up", 1), ("down", -1)) if self.first == "up" else (("down", -1), ("up", 1))
         for _ in range(self.cycles):
             for phase, direction in ramps:
-                counts = np.zeros((self.pulses, self.reads), dtype=np.int64)
-                counts[:, 0] = direction
-                yield from apply(crosspoints, phase, counts.ravel())
-        return f"all {self.cycles} cycles of {self.pulses} pulses up and {self.pulses} down are done"
+                for pair, pulses in pairs:
+                    counts = np.zeros((pulses, self.reads), dtype=np.int64)
+                    counts[:, 0] = direction
+                    yield from watch.apply(phase, counts.ravel(), pair)
+        return watch.reason(f"all {self.cycles} cycles of {self.pulses} pulses up and {self.pulses} down are done")
+
+    def pairs(self, station: PulsePair) -> list[tuple[PulsePair | None, int]]:
+        """Pulses of a ramp, each with how many of it follow each other; None is the pair of the station.
+
+        Pulses down grow in the same proportion. `InputError` for a ramp that runs backwards.
+        """
+        if self.ramp == "identical":
+            return [(None, self.pulses)]
+        if self.ramp == "voltage":
+            own, unit, first, last, share = abs(station.up.voltage), "V", self.lowest, self.highest, 0.6
+        else:
+            own, unit, first, last, share = station.up.width, "s", self.shortest, self.longest, 0.1
+        last = last if last is not None else max(own, first or 0.0)
+        first = first if first is not None else share * last
+        if first > last:
+            raise InputError(f"the ramp runs from {text(first, unit)} down to {text(last, unit)}; swap them")
+        levels = (np.linspace(first, last, self.pulses) / own).tolist()
+        return [(_scaled(station, self.ramp, level), 1) for level in levels]
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Dynamic range, steps at mid-range, symmetry points, noise, and the table of ΔG±(G)."""
-        unit, table = series.unit, delta_g(series, self.bins)
+        unit, table = series.unit, self._table(series)
         numbers: dict[str, Any] = {
             "pulses": int(np.sum(np.abs(series.counts))),
             "readings": len(series),
             "dynamic_range": _dynamic_range(series),
+            "departure_from_straight": straightness(series),
             "step_at_mid_range": None if table is None else _mid_step(table, unit),
             "symmetry_points": [] if table is None else [as_dict(point, unit) for point in crossings(table.fit)],
             "noise": None if table is None or table.noise is None else _noise(table, unit),
             "delta_g": None if table is None else table.table(unit),
         }
-        return plain(numbers | {"verdict": _verdict(numbers, unit)})
+        return plain(numbers | {"verdict": _verdict(numbers, unit, self.ramp)})
+
+    def _table(self, series: Series) -> DeltaG | None:
+        """Steps against conductance; None where pulses grow, because a step then tells of the pulse, too."""
+        return delta_g(series, self.bins) if self.ramp == "identical" else None
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """The trace, and ΔG±(G) with error bars."""
-        from protocols.analysis.update_figures import step_figure, trace_figure
+        from protocols.analysis.update_figures import shape_figure, step_figure, trace_figure
 
-        return [trace_figure(series), *step_figure(delta_g(series, self.bins), series.unit)]
+        shape = [] if self.ramp == "identical" else shape_figure(series)
+        return [trace_figure(series), *shape, *step_figure(self._table(series), series.unit)]
+
+
+def _scaled(station: PulsePair, what: str, level: float) -> PulsePair:
+    """The station's pulses with their voltage or width times `level`."""
+    if what == "voltage":
+        up, down = (Pulse(one.voltage * level, one.width) for one in (station.up, station.down))
+    else:
+        up, down = (Pulse(one.voltage, one.width * level) for one in (station.up, station.down))
+    return PulsePair(up, down)
 
 
 def _dynamic_range(series: Series) -> dict[str, Any] | None:
@@ -158,7 +214,7 @@ def _noise(table: DeltaG, unit: str) -> dict[str, Any]:
     }
 
 
-def _verdict(numbers: dict[str, Any], unit: str) -> str:
+def _verdict(numbers: dict[str, Any], unit: str, ramp: str) -> str:
     """What the run says, in a sentence or two."""
     window, points = numbers["dynamic_range"], numbers["symmetry_points"]
     if window is None:
@@ -166,6 +222,8 @@ def _verdict(numbers: dict[str, Any], unit: str) -> str:
     low = value_text(window[f"low_{unit}"], window[f"low_std_{unit}"], unit)
     high = value_text(window[f"high_{unit}"], window[f"high_std_{unit}"], unit)
     sentence = f"Ramps end at {low} and {high}"
+    if ramp != "identical":
+        return f"{sentence}; pulses grow in {ramp}, {_straight(numbers['departure_from_straight'])}."
     if not points:
         return f"{sentence}; steps up and down are not resolved to cancel anywhere in this range."
     named = [
@@ -173,3 +231,12 @@ def _verdict(numbers: dict[str, Any], unit: str) -> str:
         for p in points
     ]
     return f"{sentence}; steps up and down cancel at {', '.join(named)}."
+
+
+def _straight(found: dict[str, Any]) -> str:
+    parts = [
+        f"{phase} by {value_text(100 * found[phase], 100 * (found[f'{phase}_std'] or math.nan), '')} %"
+        for phase in ("up", "down")
+        if found[phase] is not None
+    ]
+    return f"ramps depart from a straight line {' and '.join(parts)} of the range" if parts else "ramps are too short"

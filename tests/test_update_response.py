@@ -6,9 +6,11 @@ import json
 
 import numpy as np
 import pytest
+from rehearsed import parameters, rehearsed
 from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
-from instruments.crosspoints import Crosspoints
+from instruments.crosspoints import Crosspoints, Pulse
+from instruments.errors import InputError
 from protocols.protocol import Series
 from protocols.update_response import UpdateResponse
 
@@ -135,3 +137,55 @@ def test_figures_name_their_axes_with_units() -> None:
     assert trace.axes[0].get_ylabel() == "conductance"
     assert trace.axes[0].yaxis.get_major_formatter().format_data(5e-5) == "50 µS"
     assert "symmetry point" in " ".join(t.get_text() for t in steps.axes[0].get_legend().get_texts())
+
+
+def pulsed(**settings: object) -> tuple[Series, UpdateResponse, float, float]:
+    """A ramp on a rehearsed bench: series, protocol, and v0 and s of the virtual device (up)."""
+    with rehearsed(seed=2, edit={"500 ns": "5 us"}, volatile=0.0, start=10e-6) as station:
+        protocol = UpdateResponse.model_validate({"pulses": 80, "cycles": 4, "rest": 5} | settings)
+        series, _ = recorded(protocol, station["A1"])
+        p = parameters(station)
+    return series, protocol, p.voltage_scale, p.fraction(Pulse(2.0, 5e-6))[0]
+
+
+def test_the_departure_from_a_straight_line_is_that_of_the_law_and_a_voltage_ramp_is_straighter() -> None:
+    # Soft bounds: y = (1 - q^k)/(1 - q^n) over n identical pulses, q = 1 - s; a ramp in voltage from 1.2 V to 2 V:
+    # the product of the (1 - s_k), 1 - s_k = (1 - s)^(sinh(V_k/v0)/sinh(2/v0)).
+    found = {}
+    for ramp in ("identical", "voltage"):
+        series, protocol, scale, s = pulsed(ramp=ramp)
+        volts = np.full(80, 2.0) if ramp == "identical" else np.linspace(1.2, 2.0, 80)
+        log = np.cumsum(np.sinh(volts / scale) / np.sinh(2.0 / scale)) * np.log1p(-s)
+        y = np.concatenate([[0.0], -np.expm1(log)])
+        truth = np.max(np.abs(y / y[-1] - np.linspace(0, 1, 81)))
+        straight = protocol.results(series)["departure_from_straight"]
+        # the first ramp begins at g_min, the others where the one before ended: the same curve in y.
+        assert abs(straight["up"] - truth) < 4 * straight["up_std"] + 0.01  # of the polynomial that smooths
+        found[ramp] = straight["up"]
+        assert series.pulse_voltage is not None
+        applied = series.pulse_voltage[5:85, 0, 0]
+        assert applied == pytest.approx(volts)
+    assert found["voltage"] != pytest.approx(found["identical"], abs=0.05)
+
+
+def test_a_width_ramp_grows_in_width_both_ways_and_has_no_symmetry_point() -> None:
+    series, protocol, _, _ = pulsed(ramp="width", shortest=1e-6, longest=4e-6)
+    assert series.pulse_width is not None
+    assert series.pulse_width[5:85, 0, 0] == pytest.approx(np.linspace(1e-6, 4e-6, 80))
+    assert series.pulse_width[85:165, 0, 0] == pytest.approx(np.linspace(1e-6, 4e-6, 80))
+    result = protocol.results(series)
+    assert result["symmetry_points"] == []
+    assert "pulses grow in width" in result["verdict"]
+    assert len(protocol.figures(series, result)) == 2
+    assert len(series) == protocol.planned_readings((1, 1))
+
+
+def test_a_ramp_that_runs_backwards_is_refused() -> None:
+    with pytest.raises(InputError, match="the ramp runs from 3 V down to 2 V"):
+        recorded(UpdateResponse(ramp="voltage", lowest=3.0, highest=2.0), device()[0])
+
+
+def test_a_stop_rule_ends_it() -> None:
+    series, why = recorded(UpdateResponse(pulses=40, cycles=2, stop_pulses=50), device()[0])
+    assert why == "stopped: 50 pulses are spent"
+    assert int(np.abs(series.counts).sum()) == 50

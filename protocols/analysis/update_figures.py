@@ -8,6 +8,7 @@ import numpy as np
 
 from protocols.analysis.delta_g import DeltaG
 from protocols.analysis.fitted_series import crossings
+from protocols.analysis.ramp_shape import ramps
 from protocols.analysis.style import DOWN, ESTIMATE, FAINT, UP, legend, new_figure, si_axis, value_text
 
 if TYPE_CHECKING:
@@ -29,6 +30,24 @@ def trace_figure(series: Series) -> Figure:
     si_axis(ax.yaxis, "conductance", series.unit)
     legend(ax, loc="upper left", bbox_to_anchor=(0, 1.14), ncols=3, markerscale=4)
     return figure
+
+
+def shape_figure(series: Series) -> list[Figure]:
+    """Ramps over each other from 0 to 1, beside the straight line; none before a ramp is whole."""
+    found = {phase: ramps(series, phase) for phase in ("up", "down")}
+    if not any(found.values()):
+        return []
+    figure, (ax,) = new_figure()
+    for phase, colour in (("up", UP), ("down", DOWN)):
+        for number, states in enumerate(found[phase]):
+            y = (states - states[0]) / (states[-1] - states[0])
+            x = np.linspace(0, 1, states.size)
+            ax.plot(x, y, color=colour, linewidth=0.9, alpha=0.7, label=phase if not number else None)
+    ax.plot([0, 1], [0, 1], color=FAINT, linestyle="--", label="straight")
+    ax.set_xlabel("share of the pulses of the ramp", fontsize=10)
+    ax.set_ylabel("share of the way", fontsize=10)
+    legend(ax)
+    return [figure]
 
 
 def step_figure(table: DeltaG | None, unit: str) -> list[Figure]:
