@@ -39,6 +39,8 @@ class Known:
         Drivers that say the same here play roles of one box, whose resource two roles may name; "" for a box alone.
     channels
         Numbers of `InstrumentEntry.channel`, the first of them where none is given; empty where there is no choice.
+    part
+        Of its box, where there is no choice.
     """
 
     place: str
@@ -48,10 +50,11 @@ class Known:
     size: MatrixSize | None = None
     box: str = ""
     channels: tuple[int, ...] = ()
+    part: int = 0
 
     def place_in_box(self, channel: int | None) -> int:
         """Which part of the box a role takes: two roles never share one. A B1500A's 101 is a part of slot 1."""
-        number = channel or (self.channels[0] if self.channels else 0)
+        number = channel or (self.channels[0] if self.channels else self.part)
         return number // 100 if number > 100 else number
 
 
@@ -79,9 +82,24 @@ _KNOWN = {
         "Keithley 2450 as a slow pulse source",
         box="keithley-2450",
     ),
-    "keithley-2600b": Known("keithley_2600b:Keithley2600B", "smu", "MODEL 26", "Keithley 2600B, channel A"),
+    "keithley-2600b": Known(
+        "keithley_2600b:Keithley2600B", "smu", "MODEL 26", "Keithley 2600B, channel A", box="keithley-2600b", part=1
+    ),
     "keithley-2600b-channel-b": Known(
-        "keithley_2600b:Keithley2600BChannelB", "smu", "MODEL 26", "Keithley 2600B, channel B"
+        "keithley_2600b:Keithley2600BChannelB",
+        "smu",
+        "MODEL 26",
+        "Keithley 2600B, channel B",
+        box="keithley-2600b",
+        part=2,
+    ),
+    "keithley-2600b-pulses": Known(
+        "keithley_2600b_pulses:Keithley2600BChannelBPulses",
+        "generator",
+        "MODEL 26",
+        "Keithley 2600B, channel B as a slow pulse source",
+        box="keithley-2600b",
+        part=2,
     ),
     "keithley-7001": Known(
         "keithley_7001:Keithley7001", "matrix", "MODEL 7001", "Keithley 7001 switch system", MatrixSize(2, "ABCD", 10)

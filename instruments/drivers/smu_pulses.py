@@ -1,28 +1,19 @@
-"""A source-measure unit as a slow pulse source: its level goes to the pulse voltage, stays there, goes back to 0 V.
+"""SCPI source-measure units as slow pulse sources: Keithley 2400 and 2450 and Keysight B2902B.
 
-The computer times the pulses, so they are long and a few milliseconds uncertain: for devices that ask for no better,
-and for benches without a generator. Works with Keithley 2400 and 2450 and Keysight B2902B; see their drivers for the
-manuals. Never tried on the real instruments.
+See their drivers for the manuals. Never tried on the real instruments.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from pymeasure.adapters import Adapter
 
-from instruments.crosspoints import Pulse
 from instruments.drivers.connected import si
 from instruments.drivers.fixed_ranges import check_compliance, smallest
 from instruments.drivers.scpi import Scpi
-from instruments.errors import InputError, InstrumentError, LimitError
+from instruments.drivers.slow_pulses import SlowPulses
 from instruments.limits import Limits
-from instruments.roles import PulseSource
-from instruments.units import text
-
-LEAST: Final = 1e-3  # [V] of a pulse: a source-measure unit resolves far less, but less is no pulse
-DC_WIDTH: Final = 1.0  # [s] beyond which waiting is better done by a protocol
 
 
 class Spelling(NamedTuple):
@@ -38,16 +29,21 @@ class Spelling(NamedTuple):
     current: float  # [A] most that can be limited at
 
 
-class SmuPulses(Scpi, PulseSource):
+class SmuPulses(Scpi, SlowPulses):
     """Pulses of either sign from 0 V, limited to the station's largest current."""
 
-    shortest_width = 10e-3
-    longest_burst = 10_000
     spelling: ClassVar[Spelling]
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "SMU as pulse source", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
-        self._pulse: Pulse | None = None
+
+    def __init_subclass__(cls) -> None:
+        """The ranges stand in the spelling."""
+        cls.voltage_ranges = cls.spelling.voltage_ranges
+
+    def level(self, volts: str) -> str:
+        """The command that goes to a level [V]."""
+        return f"{self.spelling.level} {volts}"
 
     def prepare(self) -> None:
         """Reset, output off, level 0 V on the range of the largest pulse; the current limit is read back."""
@@ -73,42 +69,7 @@ class SmuPulses(Scpi, PulseSource):
 
     def output_on(self) -> None:
         """Output on, at 0 V."""
-        self.write(f"{self.spelling.level} 0;{self.spelling.output.format('ON')}")
-
-    def _configure(self, pulse: Pulse) -> None:
-        """Nothing is sent: the level goes out with each pulse."""
-        most = self.spelling.voltage_ranges[-1]
-        if not LEAST <= abs(pulse.voltage) <= most:
-            raise LimitError(
-                f"a pulse of {text(pulse.voltage, 'V')} is beyond this instrument: {text(LEAST, 'V')} to "
-                f"{text(most, 'V')} of either sign"
-            )
-        if pulse.width > DC_WIDTH:
-            raise LimitError(
-                f"a pulse width of {text(pulse.width, 's')} is beyond the longest that is timed here, "
-                f"{text(DC_WIDTH, 's')}"
-            )
-        self._pulse = pulse
-
-    def _fire(self, count: int) -> float:
-        """Level up, wait, level to 0 V, wait as long; whatever interrupts it, the level goes back first."""
-        pulse, level = self._pulse, self.spelling.level
-        if pulse is None:
-            raise InputError("no pulse is configured; configure one before firing")
-        try:
-            for _ in range(count):
-                self.write(f"{level} {si(pulse.voltage)}")
-                self.clock.wait(pulse.width)
-                self.write(f"{level} 0")
-                self.clock.wait(pulse.width)
-        except BaseException:
-            with suppress(InstrumentError):
-                self.write(f"{level} 0")
-            raise
-        done = self.ask("*OPC?")
-        if done.strip() not in ("1", "+1"):
-            raise InstrumentError(f"{self.name} answered '*OPC?' with {done!r}: whether {count} pulses came is unknown")
-        return 2 * count * pulse.width
+        self.write(f"{self.level('0')};{self.spelling.output.format('ON')}")
 
 
 class Keithley2400Pulses(SmuPulses):

@@ -5,14 +5,17 @@ Source: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
 from sim_device.virtual_bench.tsp import Attribute, TspTwin
 from sim_device.virtual_bench.tsp_parser import Path, TspError, Value
+
+if TYPE_CHECKING:
+    from sim_device.virtual_bench.twins import Cabled
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
 CURRENT_RANGES: Final = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5)  # [A]
@@ -171,22 +174,23 @@ def _values(what: str, found: Measured) -> tuple[float, ...]:
 
 
 class Keithley2600BTwin(TspTwin):
-    """A Keithley 2636B around a circuit; channel A is cabled."""
+    """A Keithley 2636B around a circuit; `cabled` is the circuit as each channel that is cabled sees it."""
 
     model = "2636B"
-    cabled = "smua"
 
-    def __init__(self, circuit: Circuit, serial: str = "4012345") -> None:
+    def __init__(self, circuit: Circuit, cabled: Mapping[str, Circuit], serial: str = "4012345") -> None:
         self.circuit = circuit
         self.identity = f"Keithley Instruments Inc., Model 2636B, {serial}, 3.3.5"
-        self._channels = {name: Channel(circuit, name, cabled=name == self.cabled) for name in ("smua", "smub")}
+        self._channels = {
+            name: Channel(cabled.get(name, circuit), name, cabled=name in cabled) for name in ("smua", "smub")
+        }
         self._format = {"format.data": 1.0, "format.asciiprecision": 6.0}
         super().__init__()
 
     @property
     def output_on(self) -> bool:
-        """Whether the output of the cabled channel is on."""
-        return self._channels[self.cabled].output_on
+        """Whether the output of a cabled channel is on."""
+        return any(channel.cabled and channel.output_on for channel in self._channels.values())
 
     def reset(self) -> None:
         """``reset()``, ``*RST``: both channels."""
@@ -250,7 +254,7 @@ class Keithley2600BTwin(TspTwin):
         return [entry[at] for entry in self._channels[name].buffers[place]]
 
 
-class Keithley2600BChannelBTwin(Keithley2600BTwin):
-    """The same box, channel B cabled."""
-
-    cabled = "smub"
+def in_roles(circuit: Circuit, roles: Iterable[tuple[Cabled, Circuit]]) -> Keithley2600BTwin:
+    """The twin with one channel in the circuit, or with both in different roles."""
+    channels = {"keithley-2600b": "smua"}  # any other driver is one of channel B
+    return Keithley2600BTwin(circuit, {channels.get(role.driver, "smub"): seen for role, seen in roles})

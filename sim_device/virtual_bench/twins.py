@@ -15,7 +15,8 @@ TWINS = {
     "keithley-2450": "keithley_2450_buffers:Keithley2450Twin",
     "keithley-2450-pulses": "keithley_2450_buffers:Keithley2450Twin",
     "keithley-2600b": "keithley_2600b:Keithley2600BTwin",
-    "keithley-2600b-channel-b": "keithley_2600b:Keithley2600BChannelBTwin",
+    "keithley-2600b-channel-b": "keithley_2600b:Keithley2600BTwin",
+    "keithley-2600b-pulses": "keithley_2600b:Keithley2600BTwin",
     "keithley-7001": "keithley_7001:Keithley7001Twin",
     "keithley-707b": "keithley_707b:Keithley707BTwin",
     "keysight-33500b": "keysight_33500b:Keysight33500BTwin",
@@ -31,6 +32,7 @@ TWINS = {
     "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
 }
 BOXES = {
+    "keithley_2600b": "in_roles",
     "keysight_b1500a": "in_roles",
 }  # modules whose function makes a twin from the roles that it plays
 AS_BIAS = "bias"  # the role of a source-measure unit that stands where the bias source does

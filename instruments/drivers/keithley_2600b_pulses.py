@@ -1,0 +1,60 @@
+"""Channel B of a Keithley 2600B as a slow pulse source, by TSP; channel A is free to measure, in the same box.
+
+Commands: as in `keithley_2600b`. Never tried on the real instrument.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pymeasure.adapters import Adapter
+
+from instruments.drivers.connected import si
+from instruments.drivers.fixed_ranges import check_compliance, smallest
+from instruments.drivers.slow_pulses import SlowPulses
+from instruments.drivers.tsp import Tsp
+from instruments.limits import Limits
+
+
+class Keithley2600BChannelBPulses(Tsp, SlowPulses):
+    """Pulses of either sign from 0 V, limited to the station's largest current; channel A is left alone."""
+
+    smu: ClassVar[str] = "smub"
+    voltage_ranges = (0.2, 2.0, 20.0)
+    most_current: ClassVar[float] = 1.5  # [A] that can be limited at
+
+    def __init__(
+        self, adapter: Adapter, limits: Limits, name: str = "Keithley 2600B as pulse source", **kwargs: Any
+    ) -> None:
+        super().__init__(adapter, limits, name, **kwargs)
+
+    def level(self, volts: str) -> str:
+        """The command that goes to a level [V]."""
+        return f"{self.smu}.source.levelv = {volts}"
+
+    def prepare(self) -> None:
+        """Reset of this channel alone, output off, 0 V on the range of the largest pulse; the limit is read back."""
+        smu = self.smu
+        self._pulse = None
+        span = smallest(min(self.limits.pulse_voltage, self.voltage_ranges[-1]), self.voltage_ranges, "V")
+        limit = min(self.limits.current, self.most_current)
+        self.write(f"{smu}.reset() errorqueue.clear()")
+        self.settle(
+            f"{smu}.source.output = {smu}.OUTPUT_OFF {smu}.source.func = {smu}.OUTPUT_DCVOLTS "
+            f"{smu}.sense = {smu}.SENSE_LOCAL {smu}.source.autorangev = {smu}.AUTORANGE_OFF "
+            f"{smu}.source.rangev = {si(span)} {smu}.source.limiti = {si(limit)} {self.level('0')} "
+            "format.data = format.ASCII format.asciiprecision = 10"
+        )
+        check_compliance(self.name, limit, self.values_of(f"{smu}.source.limiti")[0])
+
+    def off(self) -> None:
+        """Output off."""
+        self.switch_off(f"{self.smu}.source.output = 0")
+
+    def is_off(self) -> bool:
+        """Whether the instrument says that the output of this channel is off."""
+        return self.values_of(f"{self.smu}.source.output") == [0.0]
+
+    def output_on(self) -> None:
+        """Output on, at 0 V."""
+        self.write(f"{self.level('0')} {self.smu}.source.output = 1")
