@@ -7,9 +7,10 @@ can forget the limits. `off` is write-only: it must work when an instrument no l
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Any
 
 from instruments.crosspoints import Pulse, Status
 from instruments.errors import InputError, LimitError
@@ -27,6 +28,20 @@ class Measurement:
     voltage: float
     current: float
     status: Status = Status.OK
+
+
+@dataclass(frozen=True)
+class Interlock:
+    """A safety interlock: whether it is `closed`, and the largest voltage `without` it [V], 0 where there is none."""
+
+    closed: bool
+    without: float
+
+    def __str__(self) -> str:
+        if self.closed:
+            return "interlock closed"
+        left = f"at most {text(self.without, 'V')}" if self.without else "no output"
+        return f"interlock open: {left} until it is closed"
 
 
 class InstrumentRole(ABC):
@@ -49,6 +64,16 @@ class InstrumentRole(ABC):
         """
         self.prepare()
 
+    def remembered(self) -> dict[str, Any]:
+        """What the driver knows of the instrument's settings, where the messages it sends next depend on that; JSON-able.
+
+        A run keeps it from its beginning, so that a replay begins as the run did.
+        """
+        return {}
+
+    def recall(self, remembered: Mapping[str, Any]) -> None:
+        """Take the instrument to be set up as `remembered`; sends nothing."""
+
     @abstractmethod
     def off(self) -> None:
         """Outputs off, relays open. Write-only, no query before it; may raise only what the wire raises."""
@@ -60,6 +85,14 @@ class InstrumentRole(ABC):
     @abstractmethod
     def is_off(self) -> bool:
         """Ask the instrument itself whether every output is off (or every relay open)."""
+
+    def calibrated(self) -> date | None:
+        """Date of the last calibration; None where the instrument does not tell."""
+        return None
+
+    def interlock(self) -> Interlock | None:
+        """The safety interlock of an instrument that uses one and tells; else None."""
+        return None
 
     @abstractmethod
     def disconnect(self) -> None:

@@ -88,4 +88,26 @@ def _schema(unit: str) -> WithJsonSchema:
 Seconds: TypeAlias = Annotated[float, _validator("s"), _serializer("s"), _schema("s"), "unit:s"]
 Volts: TypeAlias = Annotated[float, _validator("V"), _serializer("V"), _schema("V"), "unit:V"]
 Amperes: TypeAlias = Annotated[float, _validator("A"), _serializer("A"), _schema("A"), "unit:A"]
+Ohms: TypeAlias = Annotated[float, _validator("ohm"), _serializer("ohm"), _schema("ohm"), "unit:ohm"]
 Siemens: TypeAlias = Annotated[float, _validator("S"), _serializer("S"), _schema("S"), "unit:S"]
+
+
+def share(said: object) -> float:
+    """A share of one from a text such as ``"1 %"``; ValueError where it is none."""
+    if isinstance(said, float):
+        return _finite(said, str(said))
+    number, sign, rest = said.partition("%") if isinstance(said, str) else ("", "", "")
+    try:
+        if not sign or rest.strip():
+            raise ValueError  # noqa: TRY301 - one message for all that is no share
+        return _finite(float(number) / 100, number)
+    except ValueError:
+        raise ValueError(f'{said!r} is no share; write it in percent, such as "1 %"') from None
+
+
+Share: TypeAlias = Annotated[
+    float,
+    BeforeValidator(share),
+    PlainSerializer(lambda value: f"{100 * value:.12g} %", return_type=str),
+    WithJsonSchema({"type": "string", "description": "in percent", "examples": ["1 %"]}),
+]

@@ -28,6 +28,8 @@ class InstrumentReport:
     identity: str | None = None
     state: str | None = None
     problem: str | None = None
+    calibrated: str | None = None
+    interlock: str | None = None
 
     @property
     def ok(self) -> bool:

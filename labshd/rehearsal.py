@@ -14,6 +14,7 @@ from sim_device.fitted import FittedDevice
 from sim_device.models import SoftBounds
 from sim_device.virtual_bench import VirtualBench, make_devices
 from sim_device.virtual_bench.device import PRESETS, DeviceParameters
+from sim_device.virtual_bench.resistor import Resistor
 
 
 def virtual_bench(
@@ -28,6 +29,9 @@ def virtual_bench(
     if file.rehearsal.device.endswith(".json"):
         kind = _like_fitted(folder / file.rehearsal.device, file)
     devices = make_devices(file.crosspoints, kind, file.rehearsal.seed if seed is None else seed)
+    if file.check is not None:
+        parameters = devices[file.check.crosspoint].parameters
+        devices[file.check.crosspoint] = Resistor(parameters, 1.0 / file.check.resistor)
     instruments = {box.resource: box.plugged() for box in boxes(named_roles(file.instruments))}
     return VirtualBench(file.bench_wiring(), devices, instruments, clock)
 

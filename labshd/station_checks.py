@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,9 @@ from instruments.crosspoints import Pulse
 from instruments.errors import InputError
 from instruments.limits import Limits
 from labshd.arrangement import flat, shape_of, twice
+from labshd.capability_checks import capability_checks
 from labshd.station_schema import (
-    CrosspointEntry,
+    CheckEntry,
     InstrumentEntry,
     InstrumentsEntry,
     PulsesEntry,
@@ -28,9 +29,11 @@ from labshd.wiring_checks import wiring_checks
 def cross_checks(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:
     """Rules between sections. Each looks only at sections that are right in themselves."""
     yield from _within_limits(sections)
+    yield from capability_checks(sections)
     yield from _drivers(sections)
     yield from wiring_checks(sections)
     yield from _training(sections)
+    yield from _resistor(sections)
     yield from _devices(sections, folder)
 
 
@@ -127,6 +130,14 @@ def _training(sections: dict[str, Any]) -> Iterator[Problem]:
     if (a := shape_of(entry.auxiliary)) != (c := shape_of(entry.core)):
         rule = f"A is {a[0]} x {a[1]} crosspoints and C {c[0]} x {c[1]}; each weight takes one of either"
         yield Problem(("training",), None, rule)
+
+
+def _resistor(sections: dict[str, Any]) -> Iterator[Problem]:
+    entry: CheckEntry | None = sections.get("check")
+    names: Mapping[str, Any] | None = sections.get("crosspoints")
+    if entry is not None and names is not None and entry.crosspoint not in names:
+        rule = "no crosspoint of this station" + nearest(entry.crosspoint, names)
+        yield Problem(("check", "crosspoint"), entry.crosspoint, rule)
 
 
 def _devices(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from instruments import wiring
 from instruments.bench import ReadSetting
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.limits import Limits
-from instruments.units import Amperes, Seconds, Volts
+from instruments.units import Amperes, Ohms, Seconds, Share, Volts
 from labshd.arrangement import Arrangement
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
@@ -129,6 +129,16 @@ class RehearsalEntry(_Entry):
     seed: int = Field(default=1, ge=0)
 
 
+class CheckEntry(_Entry):
+    """A resistor that ``labshd check`` measures: wired like a crosspoint, and named as one."""
+
+    resistor: Ohms = Field(gt=0)
+    crosspoint: Name = Field(description="which of [crosspoints] it is")
+    tolerance: Share = Field(
+        default=0.01, gt=0, lt=1, description='of the resistor and of the instrument, such as "1 %"'
+    )
+
+
 class TrainingEntry(_Entry):
     """Which crosspoints are the auxiliary array A and the core array C: of each one name, a row, or rows of names."""
 
@@ -152,6 +162,7 @@ class BenchFile(_Entry):
     crosspoints: dict[Name, CrosspointEntry] = Field(min_length=1)
     rehearsal: RehearsalEntry = RehearsalEntry()
     training: TrainingEntry | None = None
+    check: CheckEntry | None = None
 
     def pulse_pair(self) -> PulsePair:
         """The pulses as the bench applies them."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,14 @@ MOST_ERRORS = 32  # entries read from an error queue before giving up on it
 def si(value: float) -> str:
     """A number for an instrument: 7 significant digits, so that 5 nA never becomes 0."""
     return f"{value:.6e}"
+
+
+def date_of(year: int, month: int, day: int) -> date | None:
+    """A date that an instrument tells; None where it has none, such as 0,0,0."""
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
 
 
 class Connected(Instrument):

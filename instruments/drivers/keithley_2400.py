@@ -6,11 +6,12 @@ reset range, integration and compliance and switch the source on. Never tried on
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.connected import si
+from instruments.drivers.connected import date_of, si
 from instruments.drivers.fixed_ranges import (
     check_compliance,
     check_count,
@@ -22,7 +23,7 @@ from instruments.drivers.fixed_ranges import (
 from instruments.drivers.scpi import Scpi
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
-from instruments.roles import Measurement, SourceMeasureUnit
+from instruments.roles import Interlock, Measurement, SourceMeasureUnit
 from instruments.units import text
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
@@ -55,6 +56,17 @@ class Keithley2400(Scpi, SourceMeasureUnit):
     def is_off(self) -> bool:
         """Whether the instrument says that its output is off."""
         return self.ask(":OUTP?").strip() == "0"
+
+    def calibrated(self) -> date | None:
+        """As the instrument keeps it: year, month, day (Service Manual 2400-902-01, appendix B)."""
+        year, month, day = self.numbers(":CAL:PROT:DATE?", 3)
+        return date_of(int(year), int(month), int(day))
+
+    def interlock(self) -> Interlock | None:
+        """Without the interlock line pulled low there is no output at all, where the interlock is enabled."""
+        if self.ask(":OUTP:INT:STAT?").strip() != "1":
+            return None
+        return Interlock(self.ask(":OUTP:INT:TRIP?").strip() == "1", 0.0)  # 1: "the source can be turned on"
 
     def _output_on(self) -> None:
         self._on = True

@@ -23,7 +23,7 @@ from instruments.drivers.fixed_ranges import (
 from instruments.drivers.scpi import Scpi
 from instruments.errors import LimitError
 from instruments.limits import Limits
-from instruments.roles import Measurement, SourceMeasureUnit
+from instruments.roles import Interlock, Measurement, SourceMeasureUnit
 from instruments.units import text
 
 VOLTAGE_RANGES: Final = (0.02, 0.2, 2.0, 20.0, 200.0)  # [V], data sheet
@@ -54,6 +54,10 @@ class Keithley2450(Scpi, SourceMeasureUnit):
     def is_off(self) -> bool:
         """Whether the instrument says that its output is off."""
         return self.ask(":OUTP?").strip() == "0"
+
+    def interlock(self) -> Interlock | None:
+        """Without it the 200 V range is disabled; outputs beyond 21 V are refused."""
+        return Interlock(self.ask(":OUTP:INT:TRIP?").strip() == "1", 21.0)
 
     def _output_on(self) -> None:
         self.write(":OUTP ON")

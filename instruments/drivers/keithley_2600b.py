@@ -6,6 +6,7 @@ Ranges are fixed by naming the value that they must hold. Never tried on the rea
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from typing import Any, ClassVar, Final
 
 from pymeasure.adapters import Adapter
@@ -48,6 +49,11 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
     def is_off(self) -> bool:
         """Whether the instrument says that the output of this channel is off."""
         return self.values_of(f"{self.smu}.source.output") == [0.0]
+
+    def calibrated(self) -> date | None:
+        """Of this channel: seconds since 1970, UTC (smuX.cal.date)."""
+        (seconds,) = self.values_of(f"{self.smu}.cal.date", "format.asciiprecision = 10 ")
+        return datetime.fromtimestamp(seconds, UTC).date() if seconds > 0 else None
 
     def _output_on(self) -> None:
         self.write(f"{self.smu}.source.output = 1")

@@ -17,9 +17,9 @@ class Tsp(Connected):
         if self.number(reply) != 0:
             raise self.refused(self._errors(), statements)
 
-    def values_of(self, expression: str) -> list[float]:
-        """Numbers that ``print(expression)`` answers."""
-        return [self.number(part) for part in self.ask(f"print({expression})").strip().split("\t")]
+    def values_of(self, expression: str, before: str = "") -> list[float]:
+        """Numbers that ``print(expression)`` answers, after the statements `before` in the same message."""
+        return [self.number(part) for part in self.ask(f"{before}print({expression})").strip().split("\t")]
 
     def number(self, text: str) -> float:
         """A number; `InstrumentError` where the answer is none."""

@@ -1,40 +1,61 @@
-"""``labshd check STATION``: every instrument, its identity and state; all that are unreachable at once."""
+"""``labshd check STATION``: every instrument and all that is wrong with a bench, in one list."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from labshd.commands import common
 
+if TYPE_CHECKING:
+    from labshd.checking import BenchCheck
+    from labshd.opening import InstrumentReport
 
-@click.command(short_help="Open every instrument of a station, print identities and states.")
+
+@click.command(short_help="Ask every instrument of a station what there is to know, and list all problems.")
 @click.argument("station", type=common.FILE)
 @common.rehearse_option
+@common.runs_option
 @common.as_json
-def command(station: Path, rehearse: bool, as_json: bool) -> int:
-    """Check STATION: read the file, open every instrument, print its identity and whether its outputs are off.
+def command(station: Path, rehearse: bool, runs: Path | None, as_json: bool) -> int:
+    """Check STATION: the file, then every instrument: who it is, calibration, interlock, errors, whether it is off.
 
-    Nothing is driven. Exit 0 when all answer and all outputs are off, 1 otherwise, 2 when the file is wrong.
+    Tells the pulses that each crosspoint got in all runs. A resistor that [check] names is measured, within the limits
+    of the station; nothing is driven else. Exit 0 when there is no problem, 1 otherwise, 2 when the file is wrong.
     """
-    from labshd.checking import check_station
-    from labshd.environment import conflicts
+    from labshd.checking import check_bench
 
-    problems = conflicts()
-    found = check_station(station, rehearse=rehearse)
-    good = all(one.ok for one in found) and not problems
+    found = check_bench(station, rehearse=rehearse, runs=runs)
     if as_json:
-        instruments = [one.json() for one in found]
-        common.print_json({"station": str(station), "ok": good, "instruments": instruments, "environment": problems})
-        return int(not good)
-    for problem in problems:
+        common.print_json({"station": str(station), **found.json()})
+        return int(not found.ok)
+    for one in found.instruments:
+        _print_instrument(one)
+    _print_more(found)
+    for problem in found.problems:
         click.echo(f"FAIL  {problem}")
-    for one in found:
-        click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.role}: {one.driver} at {one.resource}")
-        click.echo(f"      {one.identity or one.problem}")
-        if one.identity:
-            click.echo(f"      {one.state}" + (f"; {one.problem}" if one.problem else ""))
-    if not found:
+    return int(not found.ok)
+
+
+def _print_instrument(one: InstrumentReport) -> None:
+    click.echo(f"{'ok  ' if one.ok else 'FAIL'}  {one.role}: {one.driver} at {one.resource}")
+    calibrated = f"calibrated {one.calibrated}" if one.calibrated else None
+    known = [one.identity, ", ".join(filter(None, (one.state, one.interlock, calibrated)))]
+    for line in filter(None, known):
+        click.echo(f"      {line}")
+
+
+def _print_more(found: BenchCheck) -> None:
+    from instruments.units import text
+
+    if not found.instruments:
         click.echo("ok    simulated: no instruments to ask")
-    return int(not good)
+    for one in (used := [one for one in found.budgets if one.used]):
+        click.echo(f"      {one.crosspoint}: {one.used} of {one.budget} pulses used")
+    if found.budgets and not used:
+        click.echo(f"      no pulses in earlier runs; {found.budgets[0].budget} are allowed to each crosspoint")
+    if (resistor := found.resistor) is not None:
+        measured = f"{text(resistor.measured, 'ohm', 6)} ± {text(resistor.std, 'ohm', 2)}"
+        click.echo(f"{'FAIL' if resistor.problem else 'ok  '}  resistor on {resistor.crosspoint}: {measured}")

@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import numpy as np
 from pyvisa.constants import StatusCode
 from pyvisa.errors import VisaIOError
 
 from instruments.clock import Clock
-from instruments.crosspoints import FloatArray
 from sim_device.virtual_bench.device import VirtualDevice
 from sim_device.virtual_bench.flex import EXCESS, FlexTwin
+from sim_device.virtual_bench.resistor import Resistor
 from sim_device.virtual_bench.scpi import ScpiTwin
-from sim_device.virtual_bench.trains import Train
 from sim_device.virtual_bench.tsp import TspTwin
 from sim_device.virtual_bench.twins import Twin
 from sim_device.virtual_bench.visa import Port
@@ -40,31 +38,6 @@ class Fault(StrEnum):
     OVER_RANGE = "over-range"  # readings are 9.9E37
     NOT_A_NUMBER = "not a number"  # readings are 9.91E37
     COMPLIANCE = "compliance tripped"  # the devices break down: whatever is sourced is held back at its limit
-
-
-class BrokenDown(VirtualDevice):
-    """A device that has become a short: nothing moves it any more."""
-
-    def __init__(self, device: VirtualDevice) -> None:
-        super().__init__(device.parameters, 0)
-
-    def pulse(self, now: float, pulse: tuple[float, float], count: int) -> None:
-        """Of no effect."""
-
-    def hold(self, since: float, now: float, voltage: float, limit: float) -> None:
-        """Of no effect."""
-
-    def conductance(self, now: float) -> float:
-        """That of a short [S]."""
-        return SHORT
-
-    def read(self, now: float) -> float:
-        """That of a short [S], without noise."""
-        return SHORT
-
-    def train(self, train: Train) -> FloatArray:
-        """That of a short [S] at each reading."""
-        return np.full(len(train.read_at), SHORT)
 
 
 _READING: Final = re.compile(rb"[+-]?\d\.\d+[eE][+-]?\d+")
@@ -125,7 +98,7 @@ class FaultyPort(Port):
         if self._now in (Fault.CLOSED, Fault.POWER_CYCLE):
             self._cut(restart=self._now is Fault.POWER_CYCLE)
         if self._now is Fault.COMPLIANCE:
-            self._devices.update({name: BrokenDown(device) for name, device in self._devices.items()})
+            self._devices.update({name: Resistor(device.parameters, SHORT) for name, device in self._devices.items()})
         super().send(message)
         if self._now is Fault.INSTRUMENT_ERROR:
             self._complain()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, Measured, Meter, smallest
+from sim_device.virtual_bench.safety_entries import add_calibration_dates, add_interlock
 from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
 from sim_device.virtual_bench.scpi_tree import CommandTree
@@ -77,6 +78,7 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Number(":TRIGger:DELay", "trigger delay", "S", 0, 999.9999, 0),
     Number(":ARM:COUNt", "arm count", "", 1, 2500, 1, whole=True),
     Flag(":OUTPut#1[:STATe]", "output", False),
+    Flag(":OUTPut#1:INTerlock:STATe", "interlock", False),
     Choice(":OUTPut#1:SMODe", "off state", ("NORMal", "HIMPedance", "ZERO", "GUARd")),
     Flag(":SYSTem:RSENse", "four wire", False),
     Flag(":SYSTem:BEEPer:STATe", "beeper", True),
@@ -98,7 +100,8 @@ class Keithley2400Twin(SettingsTwin):
 
     settings = SETTINGS
     colon_before_common = True
-    tree: ClassVar[CommandTree] = add_settings(common_commands(), SETTINGS)
+    tree: ClassVar[CommandTree] = add_interlock(add_calibration_dates(add_settings(common_commands(), SETTINGS)))
+    interlock_closed = True
 
     def __init__(self, circuit: Circuit, serial: str = "1234567") -> None:
         self.circuit = circuit
@@ -178,7 +181,7 @@ class Keithley2400Twin(SettingsTwin):
         """``:CONFigure``: one function alone, its range, integration and compliance as after a reset; source on."""
         self.functions = [function]
         for name in (f"{function} auto", f"{function} range", f"{function} limit", "nplc", "count", "arm count"):
-            if (name, 1) in self._values:
+            if self.has(name):
                 self.assign(name, 1, self._by_name[name].default(self, 1))
         self.put("output", 1, True)
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, NamedTuple
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, OVERFLOW, Meter, smallest
+from sim_device.virtual_bench.safety_entries import add_interlock
 from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
 from sim_device.virtual_bench.scpi_tree import CommandTree
@@ -142,7 +143,8 @@ class Keithley2450Twin(SettingsTwin):
 
     settings = SETTINGS
     colon_before_common = True
-    tree: ClassVar[CommandTree] = add_settings(common_commands(), SETTINGS)
+    tree: ClassVar[CommandTree] = add_interlock(add_settings(common_commands(), SETTINGS))
+    interlock_closed = True
 
     def __init__(self, circuit: Circuit, serial: str = "04412345") -> None:
         self.circuit = circuit

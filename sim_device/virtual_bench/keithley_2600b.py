@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
+from sim_device.virtual_bench.safety_entries import CALIBRATED_AT, DUE_AT
 from sim_device.virtual_bench.tsp import Attribute, TspTwin
 from sim_device.virtual_bench.tsp_parser import Path, TspError, Value
 
@@ -222,6 +223,8 @@ class Keithley2600BTwin(TspTwin):
                 found[f"{name}.{key}"] = Attribute(
                     lambda c=channel, k=key: c.state[k], lambda value, c=channel, k=key: c.put(k, value)
                 )
+            found[f"{name}.cal.date"] = Attribute(lambda: CALIBRATED_AT)
+            found[f"{name}.cal.due"] = Attribute(lambda: DUE_AT)
             found[f"{name}.source.compliance"] = Attribute(channel.in_compliance)
             found[f"status.measurement.instrument.{name}.condition"] = Attribute(channel.condition)
             for buffer, store in channel.buffers.items():
