@@ -65,13 +65,13 @@ class InstrumentRole(ABC):
         self.prepare()
 
     def remembered(self) -> dict[str, Any]:
-        """What the driver knows of the instrument's settings, where the messages it sends next depend on that; JSON-able.
+        """What the driver knows of the instrument's settings, where its next messages depend on that; JSON-able.
 
         A run keeps it from its beginning, so that a replay begins as the run did.
         """
         return {}
 
-    def recall(self, remembered: Mapping[str, Any]) -> None:
+    def recall(self, remembered: Mapping[str, Any]) -> None:  # noqa: B027 - most need none of it
         """Take the instrument to be set up as `remembered`; sends nothing."""
 
     @abstractmethod

@@ -170,10 +170,10 @@ def _of(run: Run, at: tuple[int, ...]) -> dict[str, Any]:
     return next((one for one in each if (one.get("row"), one.get("column")) == at), result)
 
 
-def _refuse(station: Station, problems: list[str]) -> None:
+def _refuse(station: Station, problems: list[str], remedy: str = "name others in") -> None:
     if problems:
         said = all_at_once("crosspoints that cannot be trained on", problems)
-        raise InputError(f"{said}\nname others in [training] of {station.toml.path}, or use another device")
+        raise InputError(f"{said}\n{remedy} [training] of {station.toml.path}, or use another device")
 
 
 def _with_zeros(
@@ -215,7 +215,7 @@ def _referred(station: Station, names: Grid, ramps: list[FittedRun], zeros: Cali
             each.append(Calibration.from_fitted(fitted.device, zero, std))
         except InputError as error:
             problems.append(f"{names[at]} with the zero of {zeros.names[at]}: {error}")
-    _refuse(station, problems)
+    _refuse(station, problems, "let the ramp show more of the window (--ramp), pair them otherwise in")
     return Calibrated(names, tuple(each), tuple(one.device for one in ramps), (ramps[0].run.id,))
 
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from instruments.errors import InputError, RunError
-from labshd.run_files import points_name, points_rows
+from labshd.run_files import points_name, points_rows, whole_lines
 from labshd.runs import Run
 
 if TYPE_CHECKING:
-    from instruments.bench import BenchCrosspoints
+    from instruments.crosspoints import Crosspoints
     from labshd.station_schema import BenchFile
-    from protocols.protocol import Protocol
-    from sim_device.virtual_bench.replay import Recording
+    from protocols.protocol import Points
 
 _TIME = 1  # place of the column time_s in a row of points.csv
 
@@ -27,7 +27,7 @@ class Replayed:
     Attributes
     ----------
     messages, readings
-        How many were repeated, of how many.
+        How many were repeated, of how many; a reading of each crosspoint counts.
     time_difference_s
         Largest difference of a reading's time: 0 for a rehearsal, microseconds for a real bench, whose clock went on
         between an answer and its time stamp.
@@ -54,31 +54,37 @@ class Replayed:
 
 
 def replay(run: Run) -> Replayed:
-    """Run the protocol of a recorded run again, with instruments that answer what they answered then.
+    """Run a recorded measurement or training again, with instruments that answer what they answered then.
 
-    Raises `InputError` for a run that has no instruments, or whose protocol or record is not to be had.
+    Raises `InputError` for a run that has no instruments, or that does not keep all that it was made of.
     """
+    from instruments.bench import BenchCrosspoints
+    from labshd.recorded_bench import recorded_bench, station_of_run
     from sim_device.virtual_bench.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
 
-    protocol, file = _protocol(run), _station(run)
+    file = station_of_run(run)
+    _refuse_pieces(run)
     recording = Recording(read_wire(run.folder / "wire.jsonl"), RecordedClock())
-    block = _opened(run, file, recording)
-    rows = (run.folder / points_name()).read_bytes().splitlines(keepends=True)[1:]
-    found = Replayed(str(run.folder), 0, len(recording.messages), 0, len(rows))
+    bench = recorded_bench(run, file, recording)
+    again = _Measurement(run, file) if run.kind == "protocol" else _Training(run)
+    again.on(lambda names: BenchCrosspoints(bench, np.array(names, dtype=np.str_)))
+    rows = {array: _rows(run, array) for array in run.arrays}
+    found = Replayed(str(run.folder), 0, len(recording.messages), 0, sum(map(len, rows.values())))
+    compare = _Comparison(found, rows, finished=run.status == "finished")
     recording.begin()
     try:
-        for points in protocol.run(block):
-            _compare(found, points_rows(points, found.readings), rows)
+        for array, points in again.points():
+            compare(array, points)
             if found.difference is not None:
                 break
         else:
-            block.safe()
-    except ReplayDiffers as differs:
+            again.safe()
+    except (ReplayDiffers, ReplayEnded) as end:
         # A run that was interrupted goes another way from there: its record ends with switching off.
-        if run.status == "finished" or found.readings < found.readings_recorded:
-            found.difference = str(differs)
-    except ReplayEnded as ended:
-        _ended(found, run, str(ended))
+        for array, points in again.rest():
+            compare(array, points)
+        if run.status == "finished" or (found.readings < found.readings_recorded and isinstance(end, ReplayDiffers)):
+            found.difference = found.difference or str(end)
     except RunError as error:
         if run.status == "finished":
             found.difference = f"the run fails now, and did not then: {error}"
@@ -88,92 +94,109 @@ def replay(run: Run) -> Replayed:
     return found
 
 
-def _protocol(run: Run) -> Protocol:
-    from protocols import catalogue
-
-    if run.kind != "protocol":
-        raise InputError(f"{run.id} is of kind {run.kind!r}; only the runs of protocols can be replayed")
-    return catalogue.find(run.name).model_validate(run.info.get("settings", {}))
+def _refuse_pieces(run: Run) -> None:
+    """A run on a bench that was cut off and went on has the record of two sessions, one of them begun in its middle."""
+    if run.info.get("continued") and run.info.get("origin", {}).get("kind") == "bench":
+        raise InputError(f"{run.id} was cut off and went on: its record is in pieces, and cannot be repeated as one")
 
 
-def _station(run: Run) -> BenchFile:
-    from pydantic import ValidationError
+class _Measurement:
+    """The protocol of a run, again."""
 
-    from labshd.station_schema import BenchFile
+    def __init__(self, run: Run, file: BenchFile) -> None:
+        from labshd.recorded_bench import names_of_run
+        from protocols import catalogue
 
-    resolved = run.info.get("station", {}).get("resolved", {})
-    if resolved.get("kind") != "bench":
-        raise InputError(
-            f"{run.id} has no instruments to replay: its crosspoints were {resolved.get('kind', 'unknown')}"
-        )
-    try:
-        return BenchFile.model_validate(resolved)
-    except ValidationError as error:
-        raise InputError(f"the station in {run.id} is not understood by this version: {error}") from error
+        self._protocol = catalogue.find(run.name).model_validate(run.info.get("settings", {}))
+        self._names = names_of_run(run, file)
+        self._block: Crosspoints | None = None
 
+    def on(self, block: Callable[[Any], Crosspoints]) -> None:
+        self._block = block(self._names)
 
-def _opened(run: Run, file: BenchFile, recording: Recording) -> BenchCrosspoints:
-    """The bench of the run, its instruments speaking from the record."""
-    from instruments.bench import Bench, BenchCrosspoints
-    from instruments.crosspoints import Origin
-    from labshd.boxes import boxes, named_roles
-    from labshd.opening import Link, connect
-    from sim_device.virtual_bench import VirtualBench, make_devices
-    from sim_device.virtual_bench.replay import recorded_ports
-    from sim_device.virtual_bench.visa import VirtualVisaLibrary
+    def points(self) -> Iterator[tuple[str, Points]]:
+        assert self._block is not None
+        return (("", points) for points in self._protocol.run(self._block))
 
-    found = boxes(named_roles(file.instruments))
-    twins = VirtualBench(
-        file.bench_wiring(),
-        make_devices(file.crosspoints, "ecram", seed=1),
-        {box.resource: box.plugged() for box in found},
-    )
-    told = run.info.get("origin", {}).get("details", {}).get("instruments", {})
-    identities = {box.name: told[role] for box in found for role in box.roles if role in told}
-    called = {box.resource: box.name for box in found}
-    library = VirtualVisaLibrary.around(recorded_ports(recording, twins.ports(), called, identities), recording.clock)
-    instruments: dict[str, Any] = {"matrix": None}
-    for box in found:
-        roles = connect(box, Link(library, recording.clock), file.limits_of)
-        next(iter(roles.values())).identity()
-        instruments |= roles
-    for role in named_roles(file.instruments):
-        instruments[role].prepare()
-    bench = Bench(
-        **instruments,
-        wiring=file.bench_wiring(),
-        limits=file.limits,
-        pulses=file.pulse_pair(),
-        reading=file.read_setting(),
-        settle=file.pulses.settle,
-        clock=recording.clock,
-        origin=Origin("replay", {"run": run.id}),
-    )
-    names = [[run.crosspoint]] if run.crosspoint in file.crosspoints else [list(file.crosspoints)]
-    if np.shape(names) != run.shape:
-        raise InputError(f"{run.id} is of crosspoints {run.crosspoint!r}, which its station does not have")
-    return BenchCrosspoints(bench, np.array(names, dtype=np.str_))
+    def rest(self) -> Iterator[tuple[str, Points]]:
+        """Nothing is held back."""
+        return iter(())
+
+    def safe(self) -> None:
+        assert self._block is not None
+        self._block.safe()
 
 
-def _compare(found: Replayed, now: bytes, recorded: list[bytes]) -> None:
-    """Compare rows of points.csv cell by cell, all but the time as text."""
-    for row in now.splitlines(keepends=True):
-        if found.readings == len(recorded):
-            found.difference = "there are more readings now than were recorded"
+class _Training:
+    """The training of a run, again."""
+
+    def __init__(self, run: Run) -> None:
+        if run.kind != "train":
+            raise InputError(f"{run.id} is of kind {run.kind!r}; only measurements and trainings can be replayed")
+        self._run = run
+
+    def on(self, block: Callable[[Any], Crosspoints]) -> None:
+        from labshd.training_record import training_of
+
+        self._training, self._auxiliary, self._start = training_of(self._run, block)
+
+    def points(self) -> Iterator[tuple[str, Points]]:
+        from labshd.training_record import points_of, started
+
+        yield from points_of(started(self._training, self._start))
+        yield from points_of(self._training.run())
+        yield from self.rest()
+
+    def rest(self) -> Iterator[tuple[str, Points]]:
+        """The evaluation, and pulses that no reading told of."""
+        from labshd.training_record import ending, points_of
+
+        return points_of(iter([ending(self._training, self._auxiliary)[1]]))
+
+    def safe(self) -> None:
+        for tile in self._training.tiles:
+            tile.main.safe()
+
+
+def _rows(run: Run, array: str) -> list[bytes]:
+    return whole_lines((run.folder / points_name(array)).read_bytes()).splitlines(keepends=True)[1:]
+
+
+class _Comparison:
+    """Rows of points.csv, of each array, cell by cell; all but the time as text."""
+
+    def __init__(self, found: Replayed, rows: dict[str, list[bytes]], *, finished: bool) -> None:
+        self._found, self._rows, self._finished = found, rows, finished
+        self._steps: dict[str, int] = {}  # readings of the block so far, and rows, of each array
+        self._at: dict[str, int] = {}
+
+    def __call__(self, array: str, points: Points) -> None:
+        """Compare some points with what comes next of their array."""
+        first = self._steps.get(array, 0)
+        self._steps[array] = first + len(points.readings)
+        for row in points_rows(points, first).splitlines(keepends=True):
+            if self._found.difference is None:
+                self._compare(array, row)
+
+    def _compare(self, array: str, row: bytes) -> None:
+        found, recorded, at = self._found, self._rows.get(array, []), self._at.get(array, 0)
+        if at == len(recorded):
+            if self._finished:  # of others the last readings may not have been written
+                found.difference = f"there are more readings now than were recorded{_of(array)}"
             return
-        new, old = row.split(b","), recorded[found.readings].split(b",")
-        found.time_difference_s = max(found.time_difference_s, abs(float(new[_TIME]) - float(old[_TIME])))
+        new, old = row.split(b","), recorded[at].split(b",")
+        if new[_TIME] and old[_TIME]:
+            found.time_difference_s = max(found.time_difference_s, abs(float(new[_TIME]) - float(old[_TIME])))
         new[_TIME] = old[_TIME] = b""
         if new != old:
             found.difference = (
-                f"reading {found.readings} differs: now {row.decode().strip()!r}, "
-                f"recorded {recorded[found.readings].decode().strip()!r}"
+                f"reading {at}{_of(array)} differs: now {row.decode().strip()!r}, "
+                f"recorded {recorded[at].decode().strip()!r}"
             )
             return
+        self._at[array] = at + 1
         found.readings += 1
 
 
-def _ended(found: Replayed, run: Run, why: str) -> None:
-    """The record of a run that did not finish ends where it was interrupted."""
-    if run.status == "finished":
-        found.difference = why
+def _of(array: str) -> str:
+    return f" of array {array}" if array else ""

@@ -113,7 +113,10 @@ class Station:
             file=str(self.toml.path),
             text=self.toml.text,
             resolved=self.file.model_dump(mode="json"),
-            instruments={role: one.report.json() for role, one in self._opened.items()},
+            instruments={
+                role: {**one.report.json(), "remembers": one.instrument.remembered()}
+                for role, one in self._opened.items()
+            },
             limits=self.file.limits.model_dump(mode="json") if isinstance(self.file, BenchFile) else {},
         )
 

@@ -108,7 +108,7 @@ def started(training: Training, start: Start | None) -> Iterator[Block]:
 
 def ending(training: Training, auxiliary: Calibration) -> tuple[dict[str, Any], Block]:
     """Numbers of a training, whole or interrupted; the readings that they took, and pulses not told of yet."""
-    for tile in training.tiles:
+    for tile in training.tiles if training.why_stopped else ():
         tile.phase = EVALUATION
     numbers = result(training, auxiliary)
     for tile in training.tiles:

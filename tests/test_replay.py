@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 
 from instruments.errors import InputError
+from labshd.campaign.runner import run_campaign
 from labshd.recorder import record
 from labshd.replaying import replay
-from labshd.runs import open_run
+from labshd.runs import list_runs, open_run
+from labshd.selection import block_of
 from labshd.station import open_station
+from labshd.trainer import Bench, Measuring, train_on_station
+from labshd.training import LinearRegression, Settings
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
 from sim_device.virtual_bench.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
@@ -101,6 +105,119 @@ def test_an_interrupted_run_is_repeated_as_far_as_it_came(tmp_path):
     found = replay(run)
     assert found.identical, found.difference
     assert 0 < found.readings == found.readings_recorded < 19
+
+
+ROW = STATION / "row.toml"
+
+
+def trained(folder, steps=60, task=None, algorithm="shd", **more):
+    """A training on a rehearsed row of 4 + 4 devices, and the runs that calibrated them."""
+    measuring = Measuring(150, SymmetryPoint(budget=600, target=0.1))
+    task = task or LinearRegression((0.4, -0.3), noise=0.2)
+    file = folder / "row.toml"
+    file.write_text(ROW.read_text(encoding="utf-8").replace('"A3", "A4"]', "]").replace('"C3", "C4"]', "]"), "utf-8")
+    with open_station(file, rehearse=True) as opened:
+        train_on_station(
+            opened, task, algorithm, settings=Settings(steps=steps), measuring=measuring, bench=Bench(folder), **more
+        )
+    return [run for run in list_runs(folder) if run.kind == "train"][-1]
+
+
+@pytest.mark.parametrize("algorithm", ["shd", "sgd"])
+def test_a_training_and_all_that_calibrated_it_are_repeated_to_the_last_bit(tmp_path, algorithm):
+    trained(tmp_path, algorithm=algorithm)
+    runs = list_runs(tmp_path)
+    assert len(runs) == {"shd": 4, "sgd": 3}[algorithm]
+    for run in runs:
+        found = replay(run)
+        assert found.identical, (run.id, found.difference)
+        assert found.readings == found.readings_recorded > 0
+        assert found.messages == found.messages_recorded
+        assert found.time_difference_s == 0
+
+
+def test_another_seed_takes_another_way_and_it_is_told_where(tmp_path):
+    run = trained(tmp_path)
+    info = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    info["settings"]["seed"] += 1
+    (run.folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    found = replay(open_run(run.folder))
+    assert "message" in found.difference or "of array" in found.difference
+
+
+def test_an_interrupted_training_is_repeated_as_far_as_it_came(tmp_path, monkeypatch):
+    whole = LinearRegression.step
+
+    def interrupted(self, layers, rng):
+        loss = whole(self, layers, rng)
+        if layers[0].core.main.origin.kind == "rehearsal" and layers[0].updates == 23:
+            raise KeyboardInterrupt
+        return loss
+
+    with monkeypatch.context() as patched:
+        patched.setattr(LinearRegression, "step", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            trained(tmp_path)
+    run = [run for run in list_runs(tmp_path) if run.kind == "train"][-1]
+    assert run.status == "interrupted"
+    found = replay(run)
+    assert found.identical, found.difference
+    assert 0 < found.readings == found.readings_recorded
+
+
+def test_a_training_that_went_on_from_another_is_refused_by_name(tmp_path):
+    run = trained(tmp_path)
+    info = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    info["settings"]["resumed"] = "somewhere"
+    (run.folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    with pytest.raises(InputError, match="goes on from somewhere"):
+        replay(open_run(run.folder))
+
+
+def test_blocks_are_repeated_too(tmp_path):
+    with open_station(ROW, rehearse=True) as opened:
+        block = block_of(opened, ["A2", "A3", "A4"])
+        record(UpdateResponse(pulses=6, cycles=1, rest=2), block, runs=tmp_path, station=opened)
+    found = replay(open_run("last", tmp_path))
+    assert found.identical, found.difference
+    assert found.readings == found.readings_recorded == 3 * 14
+
+
+CAMPAIGN = """
+name = "two by two"
+station = "row.toml"
+
+[[step]]
+protocol = "update-response"
+crosspoints = "A1:A4"
+settings = { pulses = 6, cycles = 1, rest = 3 }
+
+[[step]]
+protocol = "symmetry-point"
+crosspoints = "A1:A4"
+settings = { budget = 200, target = 0.2 }
+"""
+
+
+def test_every_run_of_a_campaign_is_repeated_whatever_came_before_it(tmp_path):
+    (tmp_path / "row.toml").write_text(ROW.read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "night.toml").write_text(CAMPAIGN, encoding="utf-8")
+    run_campaign(tmp_path / "night.toml", rehearse=True, runs=tmp_path / "runs")
+    runs = list_runs(tmp_path / "runs")
+    assert len(runs) == 8
+    for run in runs:
+        found = replay(run)
+        assert found.identical, (run.id, found.difference)
+        assert found.readings == found.readings_recorded > 0
+
+
+def test_a_run_that_was_cut_off_on_a_bench_and_went_on_is_refused(run):
+    info = json.loads((run.folder / "run.json").read_text(encoding="utf-8"))
+    info["origin"]["kind"] = "bench"
+    info["continued"] = [{"readings": 3}]
+    (run.folder / "run.json").write_text(json.dumps(info), encoding="utf-8")
+    with pytest.raises(InputError, match="in pieces"):
+        replay(open_run(run.folder))
 
 
 def test_without_the_record_of_the_wire_there_is_no_replay(run):

@@ -8,6 +8,7 @@ the output off, because every way from one to the other passes a rest that is no
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar, Final, NamedTuple
 
 from pymeasure.adapters import Adapter
@@ -91,6 +92,16 @@ class BurstGenerator(Scpi, PulseSource):
                 ]
             )
         )
+
+    def remembered(self) -> dict[str, Any]:
+        """Width, polarity and count: what is as it should be is not sent again."""
+        return {"width_s": self._width, "inverted": self._inverted, "count": self._count}
+
+    def recall(self, remembered: Mapping[str, Any]) -> None:
+        """As `remembered`."""
+        if remembered:
+            self._width, self._inverted = float(remembered["width_s"]), bool(remembered["inverted"])
+            self._count = int(remembered["count"])
 
     def edge(self, width: float) -> float:
         """Leading and trailing edge [s] for a width: 5 % of it, as the instrument can and a pulse may."""

@@ -8,6 +8,7 @@ channel. Never tried on the real instruments.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from pymeasure.adapters import Adapter
@@ -88,6 +89,15 @@ class HalfSelect(Scpi, PulseSource):
         """Both outputs on, at rest at 0 V."""
         for one in self._both():
             one.output_on()
+
+    def remembered(self) -> dict[str, Any]:
+        """That of both channels."""
+        return {"row": self.row.remembered(), "column": self.column.remembered()}
+
+    def recall(self, remembered: Mapping[str, Any]) -> None:
+        """As `remembered`."""
+        self.row.recall(remembered.get("row", {}))
+        self.column.recall(remembered.get("column", {}))
 
     def _both(self) -> tuple[BurstGenerator, BurstGenerator]:
         return self.row, self.column
