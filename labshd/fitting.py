@@ -14,7 +14,7 @@ from instruments.errors import InputError
 from labshd.devices import FITTED
 from labshd.run_files import write_json
 from labshd.runs import Run
-from protocols.protocol import Series, unknown_before
+from protocols.protocol import Series, known_counts, unknown_before
 from sim_device.fitted import FittedDevice, Provenance
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def fit_run(
     from sim_device.fit.known_steps import KnownSteps
 
     series = _series(run, array, crosspoint)
+    _check_pulses(run, series)
     pulses, conductance, pieces = trace_of_series(series)
     try:
         before = _prior_of(prior, run.unit)
@@ -155,8 +156,38 @@ def trace_of_series(series: Series) -> tuple[np.ndarray[Any, Any], np.ndarray[An
     counts = series.counts[:, 0, 0]
     conductance = series.readings.conductance[:, 0, 0].copy()
     conductance[(series.readings.status[:, 0, 0] & int(_LEFT_OUT)) != 0] = np.nan
-    unknown = unknown_before(series)[:, 0, 0]
+    unknown = unknown_before(series)[:, 0, 0] | _sums(series)
     return np.where(unknown, 0, counts), conductance, np.cumsum(unknown)
+
+
+def _check_pulses(run: Run, series: Series) -> None:
+    """`InputError` where pulses of one direction differ: steps are fitted as those of one pair of pulses."""
+    if series.pulse_voltage is None or series.pulse_width is None:
+        return
+    for name, sign in (("up", 1), ("down", -1)):
+        of = np.sign(known_counts(series.counts[:, 0, 0])) == sign
+        shapes = {
+            (f"{volts:.6g}", f"{width:.6g}")
+            for volts, width in zip(series.pulse_voltage[of, 0, 0], series.pulse_width[of, 0, 0], strict=True)
+            if np.isfinite(volts) and np.isfinite(width)
+        }
+        if len(shapes) > 1:
+            raise InputError(
+                f"{run.folder}: its pulses {name} have {len(shapes)} shapes, and a fit is of one pair of pulses; "
+                "fit a run of identical ones, such as update-response or symmetry-point"
+            )
+
+
+def _sums(series: Series) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """(n,) rows that count pulses without telling their order: several in a row that nobody read after.
+
+    Endurance counts up to 50 cycles up and down in two such rows; taken as they stand they would drive the device to
+    one end of its window and back.
+    """
+    times = series.readings.time[:, 0, 0]
+    unread = np.isnan(times) & (series.counts[:, 0, 0] != 0) & bool(np.isfinite(times).any())
+    before, after = np.concatenate([[False], unread[:-1]]), np.concatenate([unread[1:], [False]])
+    return unread & (before | after)
 
 
 def _series(run: Run, array: str, crosspoint: tuple[int, int]) -> Series:
