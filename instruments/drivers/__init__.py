@@ -93,7 +93,7 @@ _KNOWN = {
         box="keithley-2600b",
         part=2,
     ),
-    "keithley-2600b-pulses": Known(
+    "keithley-2600b-channel-b-pulses": Known(
         "keithley_2600b_pulses:Keithley2600BChannelBPulses",
         "generator",
         "MODEL 26",

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from pymeasure.adapters import Adapter
 
+from instruments.crosspoints import Pulse
 from instruments.drivers.connected import si
 from instruments.drivers.fixed_ranges import check_compliance, smallest
 from instruments.drivers.slow_pulses import SlowPulses
@@ -36,16 +37,27 @@ class Keithley2600BChannelBPulses(Tsp, SlowPulses):
         """Reset of this channel alone, output off, 0 V on the range of the largest pulse; the limit is read back."""
         smu = self.smu
         self._pulse = None
-        span = smallest(min(self.limits.pulse_voltage, self.voltage_ranges[-1]), self.voltage_ranges, "V")
-        limit = min(self.limits.current, self.most_current)
         self.write(f"{smu}.reset() errorqueue.clear()")
         self.settle(
             f"{smu}.source.output = {smu}.OUTPUT_OFF {smu}.source.func = {smu}.OUTPUT_DCVOLTS "
-            f"{smu}.sense = {smu}.SENSE_LOCAL {smu}.source.autorangev = {smu}.AUTORANGE_OFF "
-            f"{smu}.source.rangev = {si(span)} {smu}.source.limiti = {si(limit)} {self.level('0')} "
+            f"{smu}.sense = {smu}.SENSE_LOCAL {smu}.source.autorangev = {smu}.AUTORANGE_OFF {self._ranges()} "
             "format.data = format.ASCII format.asciiprecision = 10"
         )
-        check_compliance(self.name, limit, self.values_of(f"{smu}.source.limiti")[0])
+        check_compliance(self.name, self._limit(), self.values_of(f"{smu}.source.limiti")[0])
+
+    def _limit(self) -> float:
+        return min(self.limits.current, self.most_current)
+
+    def _ranges(self) -> str:
+        """0 V on the range of the largest pulse, and the current limit."""
+        span = smallest(min(self.limits.pulse_voltage, self.voltage_ranges[-1]), self.voltage_ranges, "V")
+        smu = self.smu
+        return f"{self.level('0')} {smu}.source.rangev = {si(span)} {smu}.source.limiti = {si(self._limit())}"
+
+    def _configure(self, pulse: Pulse) -> None:
+        """Range and limit again: the channel may have measured in between. The level goes out with each pulse."""
+        super()._configure(pulse)
+        self.settle(self._ranges())
 
     def off(self) -> None:
         """Output off."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
 from sim_device.virtual_bench.safety_entries import CALIBRATED_AT, DUE_AT
+from sim_device.virtual_bench.smu_alone import SmuAlone
 from sim_device.virtual_bench.tsp import Attribute, TspTwin
 from sim_device.virtual_bench.tsp_parser import Path, TspError, Value
 
@@ -258,6 +259,9 @@ class Keithley2600BTwin(TspTwin):
 
 
 def in_roles(circuit: Circuit, roles: Iterable[tuple[Cabled, Circuit]]) -> Keithley2600BTwin:
-    """The twin with one channel in the circuit, or with both in different roles."""
-    channels = {"keithley-2600b": "smua"}  # any other driver is one of channel B
-    return Keithley2600BTwin(circuit, {channels.get(role.driver, "smub"): seen for role, seen in roles})
+    """The twin with one channel in the circuit, or with both in different roles, or with one that takes turns."""
+    cabled: dict[str, Circuit] = {}
+    for role, seen in roles:
+        name = "smua" if role.driver == "keithley-2600b" else "smub"
+        cabled[name] = SmuAlone(circuit) if name in cabled else seen
+    return Keithley2600BTwin(circuit, cabled)

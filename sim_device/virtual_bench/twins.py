@@ -16,7 +16,7 @@ TWINS = {
     "keithley-2450-pulses": "keithley_2450_buffers:Keithley2450Twin",
     "keithley-2600b": "keithley_2600b:Keithley2600BTwin",
     "keithley-2600b-channel-b": "keithley_2600b:Keithley2600BTwin",
-    "keithley-2600b-pulses": "keithley_2600b:Keithley2600BTwin",
+    "keithley-2600b-channel-b-pulses": "keithley_2600b:Keithley2600BTwin",
     "keithley-7001": "keithley_7001:Keithley7001Twin",
     "keithley-707b": "keithley_707b:Keithley707BTwin",
     "keysight-33500b": "keysight_33500b:Keysight33500BTwin",
