@@ -31,8 +31,10 @@ from instruments.crosspoints import (
 )
 from instruments.errors import InputError
 from instruments.limits import Limits
-from instruments.phases import Phase
+from instruments.phases import Phase, Setup, disconnected
 from instruments.pulse_count import PulseCount
+from instruments.reading import across, held, numbers, one_reading
+from instruments.relay_check import RelayCheck
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
 from instruments.sequencing import Tracing
 from instruments.sweeping import Levels, sweep
@@ -87,6 +89,7 @@ class Bench:
         self.origin = origin
         self.count = PulseCount()
         self.switching = Switching(generator, smu, matrix, bias, wiring=wiring, clock=clock)
+        self.relay_check = RelayCheck(reading.compliance)
         self._last_pulse: dict[str, float] = {}
         self._forget()
         self.tracing = Tracing(self)
@@ -154,6 +157,25 @@ class Bench:
     def measure(self, name: str, repeats: int) -> list[tuple[float, Measurement]]:
         """`repeats` measurements of one crosspoint, each with its time [s], after the settling time."""
         setup = self.switching.setup(name, Phase.READ)
+        voltage = self._ready_to_read(setup)
+        remaining = self._last_pulse.get(name, -math.inf) + self.settle - self.clock.now()
+        if remaining > 0:
+            self.clock.wait(remaining)
+        self.switching.smu_goes_on()
+        begun = self.clock.now()
+        measured = held(self.smu.measure(repeats), voltage)
+        if setup.bias is not None and setup.sensed:
+            measured = across(measured, setup.bias)
+        if self.matrix is not None:
+            measured = self.relay_check.seen(name, measured)
+        if self.count.doubtful and self.count.is_doubtful(name):
+            measured[0] = replace(measured[0], status=measured[0].status | Status.UNCERTAIN)
+        # Measurements of one call follow each other evenly: each has the time at which it ended.
+        each = (self.clock.now() - begun) / len(measured)
+        return [(begun + (k + 1) * each, one) for k, one in enumerate(measured)]
+
+    def _ready_to_read(self, setup: Setup) -> float:
+        """Enter a setup and configure the source-measure unit; the voltage [V] that it will hold there."""
         if self.switching.enter(setup):
             self._pulse_set = self._read_set = None
             self.smu.take_over()
@@ -161,22 +183,16 @@ class Bench:
         if self._read_set != voltage:
             self.smu.configure(voltage, self.reading.compliance, self.reading.integration)
             self._read_set = voltage
-        remaining = self._last_pulse.get(name, -math.inf) + self.settle - self.clock.now()
-        if remaining > 0:
-            self.clock.wait(remaining)
-        self.switching.smu_goes_on()
-        begun = self.clock.now()
-        measured = self.smu.measure(repeats)
-        least = 0.5 * abs(voltage)  # where less is measured and nothing limits, an output is off (`sequences.is_held`)
-        if any(abs(one.voltage) < least and not one.status & Status.COMPLIANCE for one in measured):
-            measured = [_not_held(one, least) for one in measured]
-        if setup.bias is not None and setup.sensed:
-            measured = [replace(one, voltage=setup.bias - one.voltage, current=-one.current) for one in measured]
-        if self.count.doubtful and self.count.is_doubtful(name):
-            measured[0] = replace(measured[0], status=measured[0].status | Status.UNCERTAIN)
-        # Measurements of one call follow each other evenly: each has the time at which it ended.
-        each = (self.clock.now() - begun) / len(measured)
-        return [(begun + (k + 1) * each, one) for k, one in enumerate(measured)]
+        return voltage
+
+    def verify_relays(self) -> None:
+        """Before readings are handed out: that the relays of the source-measure unit open, where that is not known."""
+        due = self.relay_check.due() if self.matrix is not None else ()
+        if due:
+            self._ready_to_read(disconnected(self.wiring, due))
+            self.switching.smu_goes_on()
+            (measured,) = self.smu.measure(1)
+            self.relay_check.found(measured)
 
     # -- sweeping ------------------------------------------------------------------------------------------------
 
@@ -216,6 +232,7 @@ class Bench:
     def safe(self) -> None:
         """Every output off, relays open: write-only, whatever the others do; never raises."""
         self.switching.safe()
+        self.relay_check.forget()
         self._forget()
 
 
@@ -250,8 +267,11 @@ class BenchCrosspoints(Crosspoints):
         if repeats < 1:
             raise InputError(f"{repeats} readings are none; give 1 or more")
         measured = [self.bench.measure(name, repeats) for name in self._flat]
+        self.bench.verify_relays()
+        if len(measured) == repeats == 1:
+            return one_reading(*measured[0][0])
         # (crosspoints, repeats, quantities) to quantities of shape (repeats, rows, columns)
-        table = np.array([[_numbers(at, m) for at, m in one] for one in measured], dtype=np.float64)
+        table = np.array([[numbers(at, m) for at, m in one] for one in measured], dtype=np.float64)
         ordered = np.ascontiguousarray(table.transpose(2, 1, 0)).reshape(5, repeats, *self.shape)
         conductance, voltage, current, time, status = ordered
         return Readings(conductance, voltage, current, time, status.astype(np.uint8))
@@ -292,19 +312,3 @@ class BenchCrosspoints(Crosspoints):
         if not names.size:
             raise InputError(f"{index} is outside crosspoints of shape {self.shape}")
         return BenchCrosspoints(self.bench, names)
-
-
-def _not_held(one: Measurement, least: float) -> Measurement:
-    """Marked as no number where the voltage was not there."""
-    if abs(one.voltage) >= least or one.status & Status.COMPLIANCE:
-        return one
-    return replace(one, status=one.status | Status.INVALID)
-
-
-def _numbers(at: float, m: Measurement) -> tuple[float, float, float, float, int]:
-    """Conductance [S], ``G = I / V``, NaN where there is none; voltage, current, time and status as they are."""
-    voltage, current, status = m.voltage, m.current, int(m.status)
-    valid = math.isfinite(current) and math.isfinite(voltage) and voltage != 0 and not status & Status.INVALID
-    if not valid:
-        return math.nan, voltage, current, at, status | int(Status.INVALID)
-    return current / voltage, voltage, current, at, status

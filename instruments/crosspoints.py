@@ -34,6 +34,7 @@ class Status(IntFlag):
     OVERRANGE = 2  # the measured value was beyond the range of the instrument
     INVALID = 4  # no number came (NaN, 9.91E37): the conductance is NaN
     UNCERTAIN = 8  # pulses before this reading may or may not have been delivered
+    NO_CURRENT = 16  # none that could be told from an open circuit: contact or relay lost, or a device that is open
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Three phases: pulse up, pulse down, read. What a phase asks of the bench is a `S
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -87,6 +88,23 @@ class Setup:
 def setup(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
     """What `phase` asks of the bench for one crosspoint; `InputError` where the wiring cannot do it."""
     return _SETUPS[wiring.kind](wiring, crosspoint, phase)
+
+
+def disconnected(wiring: Wiring, crosspoints: Sequence[str]) -> Setup:
+    """As for reading these crosspoints, but with the source-measure unit on none of them: no current should flow.
+
+    Word lines are held and far ends grounded, so that a relay that is stuck closed finds a way through its device; of
+    a crossbar every line is grounded, so that it finds a short.
+    """
+    matrix = wiring.matrix
+    if matrix is None:
+        raise InputError("without a matrix there are no relays to open")
+    if wiring.kind is Kind.CROSSBAR:
+        lines = sorted({matrix.column(*electrode) for electrode in matrix.columns})
+        return Setup(Phase.READ, _all_grounded(matrix, lines), Source.SMU, ())
+    each = [setup(wiring, name, Phase.READ) for name in crosspoints]
+    relays = dict.fromkeys(relay for one in each for relay in one.relays if relay.row != matrix.smu)
+    return Setup(Phase.READ, tuple(relays), Source.SMU, (), bias=each[0].bias)
 
 
 def _driver(phase: Phase) -> Source:

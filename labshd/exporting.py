@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ENDINGS = {"csv": ".csv", "parquet": ".parquet", "netcdf": ".nc"}
-_FLAGS = "at_compliance over_range no_number uncertain_delivery"
+_FLAGS = "at_compliance over_range no_number uncertain_delivery no_current"
 
 
 def export_run(run: Run, to: str, path: Path | None = None) -> list[Path]:
@@ -127,7 +127,7 @@ def _variables(series: Series) -> dict[str, tuple[np.ndarray[Any, Any], dict[str
         "pulses": (counts, {"units": "1", "long_name": "signed pulses since the reading before; NaN: not known"}),
         "status": (
             r.status.astype(np.int16),
-            {"flag_masks": np.array([1, 2, 4, 8], np.int16), "flag_meanings": _FLAGS},
+            {"flag_masks": np.array([1, 2, 4, 8, 16], np.int16), "flag_meanings": _FLAGS},
         ),
     }
     for name, array, kind in (

@@ -69,22 +69,28 @@ class Generator(Housekeeping, PulseSource):
 
 
 class Smu(Housekeeping, SourceMeasureUnit):
+    """Measures `reply` where the matrix connects it with a device, nothing where every relay is open."""
+
     reply = Measurement(0.1, 5e-7)
+    matrix: "Matrix | None" = None
 
     def _output_on(self) -> None:
         self.journal.note("smu on")
 
     def measure(self, count: int = 1) -> list[Measurement]:
         self.journal.note(f"smu measure {count}")
-        return [self.reply] * count
+        return [self.reply if self.matrix is None or self.matrix.channels else Measurement(0.1, 0.0)] * count
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
         self.journal.note(f"smu set {voltage:g} V")
 
 
 class Matrix(Housekeeping, SwitchMatrix):
+    channels: tuple[str, ...] = ()
+
     def close(self, channels: Iterable[str]) -> None:
-        self.journal.note("matrix " + ",".join(channels))
+        self.channels = tuple(channels)
+        self.journal.note("matrix " + (",".join(self.channels) or "none"))
 
     def closed(self) -> frozenset[str]:
         return frozenset()
@@ -112,13 +118,32 @@ TWO = Wiring(Kind.TWO_TERMINAL, MatrixCabling(1, "A", "B", None, {("A1", Termina
 FIXED = Wiring(Kind.THREE_TERMINAL, None)
 
 
+class Bias(Smu):
+    """Holds what it is told."""
+
+    def configure_sweep(self, span: float, compliance: float, integration: float) -> None:
+        self.journal.note(f"bias span {span:g} V")
+
+    def level(self, voltage: float) -> None:
+        self.reply = Measurement(voltage, 0.0)
+        self.journal.note(f"bias level {voltage:g} V")
+
+    def output_on(self) -> None:
+        self.journal.note("bias on")
+
+    def measure(self, count: int = 1) -> list[Measurement]:
+        return [self.reply]
+
+
 def bench(wiring: Wiring = THREE, names: tuple[str, ...] = ("A1", "A2")) -> tuple[BenchCrosspoints, Journal, Smu]:
     journal = Journal()
     smu = Smu(journal, "smu")
+    matrix = smu.matrix = Matrix(journal, "matrix") if wiring.matrix else None
     made = Bench(
         Generator(journal, "generator"),
         smu,
-        Matrix(journal, "matrix") if wiring.matrix else None,
+        matrix,
+        bias=Bias(journal, "bias") if wiring.bias else None,
         wiring=wiring,
         limits=LIMITS,
         pulses=PAIR,
@@ -144,7 +169,15 @@ def test_three_terminals_gate_pulsed_against_a_grounded_channel_then_channel_rea
         "smu set 0.1 V",
         "smu on",
         "smu measure 1",
+        "smu off",  # at the first reading of a session: nothing flows with every relay open
+        "matrix none",
+        "smu on",
+        "smu measure 1",
     ]
+    journal.clear()
+    block[0, 0].pulse(1)
+    block[0, 0].read()
+    assert journal[-3:] == ["matrix 1B02", "smu on", "smu measure 1"]  # found to open already
 
 
 def test_two_terminals_share_the_electrode_but_never_at_once() -> None:
