@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 CHUNK = 20 * 1024  # [bytes] of one read; small chunks are 10 times slower with pyvisa-py
 IDENTITY = "*IDN?"  # its first answer is whom a connection that was lost must lead to again
 TERMINATION = "\n"  # of every message in both directions: IEEE 488.2, and the default of the boxes' sockets
+REMEMBERED = 4096  # messages whose spelling in the record is kept
+SHORT = 1024  # characters of one that is
 _LINE_FEED = TERMINATION.encode("ascii")
 
 
@@ -257,14 +259,17 @@ class WireLog:
 
     def __init__(self, path: Path) -> None:
         self._file: io.TextIOWrapper = path.open("a", encoding="utf-8", newline="\n", buffering=1 << 16)
+        self._quoted: dict[tuple[str, str, str], str] = {}  # most messages come again and again
 
     def __call__(self, message: Message) -> None:
         """Append one message."""
         time, instrument, direction, text = message
-        self._file.write(
-            f'{{"time_s": {time!r}, "instrument": {quoted(instrument)}, '
-            f'"direction": "{direction}", "text": {quoted(text)}}}\n'
-        )
+        said = self._quoted.get(message[1:])
+        if said is None:
+            said = f'"instrument": {quoted(instrument)}, "direction": "{direction}", "text": {quoted(text)}}}\n'
+            if len(text) <= SHORT and len(self._quoted) < REMEMBERED:
+                self._quoted[message[1:]] = said
+        self._file.write(f'{{"time_s": {time!r}, {said}')
 
     def flush(self) -> None:
         """Hand everything so far to the operating system."""

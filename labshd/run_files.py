@@ -8,7 +8,7 @@ import os
 import re
 import secrets
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import lru_cache, partial
 from io import BytesIO, FileIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -38,6 +38,7 @@ def points_name(array: str = "") -> str:
     return f"points-{array}.csv" if array else "points.csv"
 
 
+@lru_cache(maxsize=256)
 def cell(text: str) -> str:
     """A text as one CSV cell on one line: line breaks, control characters and backslashes become escapes."""
     escaped = _UNSAFE.sub(lambda m: "\\\\" if m[0] == "\\" else f"\\u{ord(m[0]):04x}", text)
@@ -69,6 +70,8 @@ def _pulse_cells(counts: list[int], up: Pulse | None, down: Pulse | None) -> tup
 
 def points_rows(points: Points, first_reading: int) -> bytes:
     """The rows of points.csv for a block of points, formatted in one go; readings are numbered from `first_reading`."""
+    if points.readings.conductance.size == 1:
+        return _one_row(points, first_reading)
     steps, rows, columns = points.readings.conductance.shape
     place = np.arange(steps * rows * columns, dtype=np.int64)
     numbers = _whole(first_reading + place // (rows * columns))
@@ -88,6 +91,23 @@ def points_rows(points: Points, first_reading: int) -> bytes:
             strict=True,
         )
     ).encode()  # fmt: skip
+
+
+def _one_row(points: Points, reading: int) -> bytes:
+    """The same for one reading of one crosspoint: what a run that goes step by step is made of."""
+    r, count = points.readings, points.counts.item()
+    known = 0 if count == UNKNOWN_COUNT else count
+    pulse = None if points.pulses is None or not known else points.pulses.up if known > 0 else points.pulses.down
+    shown = "" if count == UNKNOWN_COUNT else count
+    voltage, width = ("", "") if pulse is None else (repr(pulse.voltage), repr(pulse.width))
+    t, g, v, a = _one(r.time), _one(r.conductance), _one(r.voltage), _one(r.current)
+    status = r.status.item()
+    return f"{reading},{t},{cell(points.phase)},0,0,{shown},{voltage},{width},{g},{v},{a},{status}\n".encode()
+
+
+def _one(value: NDArray[np.float64]) -> str:
+    number = value.item()
+    return "" if number != number else repr(number)
 
 
 class AppendFile:

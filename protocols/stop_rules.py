@@ -20,6 +20,7 @@ from instruments.units import text
 from protocols.protocol import Points, known_counts
 
 BoolArray: TypeAlias = NDArray[np.bool_]
+_COMPLIANCE = int(Status.COMPLIANCE)
 _TREND = 20  # states that a slope is drawn from
 
 
@@ -41,15 +42,15 @@ class Seen:
 
     def see(self, points: Points) -> None:
         """Take points in."""
-        r, counts = points.readings, np.broadcast_to(points.counts, points.readings.conductance.shape)
+        r, counts = points.readings, known_counts(points.counts)
         if not len(r):
             return
-        counts = known_counts(counts)
+        if counts.shape != r.conductance.shape:
+            counts = np.broadcast_to(counts, r.conductance.shape)
         self.pulses = self.pulses + np.abs(counts).sum(axis=0)
-        for g, now in zip(r.conductance[-_TREND:], counts[-_TREND:], strict=True):
-            self._trend.append((np.array(g), np.array(now)))
+        self._trend.extend(zip(r.conductance[-_TREND:], counts[-_TREND:], strict=True))
         del self._trend[:-_TREND]
-        self.tripped = self.tripped + np.count_nonzero(r.status & Status.COMPLIANCE, axis=0)
+        self.tripped = self.tripped + np.count_nonzero(r.status & _COMPLIANCE, axis=0)
         self.last = np.where(np.isfinite(r.time[-1]), r.conductance[-1], self.last)
         times = r.time[np.isfinite(r.time)]
         if times.size:

@@ -63,7 +63,7 @@ def measurement(voltage: float, current: float, *, limited: bool, overrange: boo
         no_number = largest > OVERFLOW * 1.0005
         reason = Status.INVALID if no_number else Status.OVERRANGE | Status.INVALID
         return Measurement(math.nan, math.nan, status | reason)
-    return Measurement(voltage, current, status | (Status.OVERRANGE if overrange else Status.OK))
+    return Measurement(voltage, current, status | Status.OVERRANGE if overrange else status)
 
 
 def readings_of(voltage: FloatArray, current: FloatArray) -> tuple[FloatArray, FloatArray, StatusArray]:

@@ -237,6 +237,8 @@ class VirtualBench(Circuit, MoreTerminals):
     def _hold(self) -> None:
         """Devices have been held by the source-measure unit up to now; they move if they do at that."""
         since, self._held_from = self._held_from, self.clock.now()
+        if not any(device.parameters.switching for device in self.devices.values()):
+            return  # only pulses move them
         drives_current, level, limit = self._drive or Drive(current=False, level=0.0, limit=0.0)
         voltage, current = (math.copysign(limit, level), abs(level)) if drives_current else (level, limit)
         situation = Situation(self._reach, self._volts | {Source.SMU: voltage})

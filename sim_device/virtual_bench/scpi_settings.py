@@ -166,28 +166,33 @@ class SettingsTwin(ScpiTwin):
     def __init__(self) -> None:
         super().__init__()
         self._by_name = {setting.name: setting for setting in self.settings}
-        self._values: dict[tuple[str, int], Any] = {}
+        self._values: tuple[dict[str, Any], ...] = ()  # by channel; there is no channel 0
         self.restore_defaults()
 
     def restore_defaults(self) -> None:
         """Every setting to its default, in the order of the table."""
-        self._values = {}
+        self._values = tuple({} for _ in range(self.channels + 1))
         for setting in self.settings:
             for channel in range(1, self.channels + 1):
-                self._values[setting.name, channel] = setting.default(self, channel)
+                self._values[channel][setting.name] = setting.default(self, channel)
 
     def value(self, name: str, channel: int = 1) -> Any:
         """The value of a setting."""
-        return self._values[name, channel]
+        return self._values[channel][name]
+
+    def has(self, name: str, channel: int = 1) -> bool:
+        """Whether there is a value of a setting yet: defaults may depend on each other."""
+        return name in self._values[channel]
 
     def put(self, name: str, channel: int, value: Any) -> None:
         """Change a setting; what `changed` refuses is undone."""
-        before = self._values[name, channel]
-        self._values[name, channel] = value
+        values = self._values[channel]
+        before = values[name]
+        values[name] = value
         try:
             self.changed(name, channel)
         except ScpiError:
-            self._values[name, channel] = before
+            values[name] = before
             raise
 
     def set_by_text(self, name: str, channel: int, arguments: Arguments) -> None:
@@ -206,7 +211,7 @@ class SettingsTwin(ScpiTwin):
 
     def assign(self, name: str, channel: int, value: Any) -> None:
         """Change a setting that follows another one, without asking `changed`."""
-        self._values[name, channel] = value
+        self._values[channel][name] = value
 
     def changed(self, name: str, channel: int) -> None:
         """A setting has changed: act on it, or raise `ScpiError` to refuse it."""
