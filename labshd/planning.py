@@ -17,6 +17,8 @@ import numpy as np
 
 from instruments.errors import InputError, LabshdError, LimitError
 from labshd.progress import Progress
+from labshd.pulse_budget import earlier_pulses
+from labshd.runs import runs_folder
 from labshd.selection import block_of, names_of
 from labshd.station import Station, open_station
 from labshd.station_schema import BenchFile
@@ -31,7 +33,8 @@ if TYPE_CHECKING:
 class Demand:
     """What one crosspoint would see: None where it is not known (simulated crosspoints have no limits).
 
-    `time_s` [s] is that of all runs on it, `share` of the endurance budget what the pulses take of it [1].
+    `time_s` [s] is that of all runs on it, `share` of the endurance budget what the pulses take of it [1]. Of the
+    `budget`, `used` pulses were spent in earlier runs.
     """
 
     crosspoint: str
@@ -41,6 +44,18 @@ class Demand:
     width_s: float | None
     time_s: float
     share: float | None
+    used: int | None = None
+    budget: int | None = None
+
+    @property
+    def refused(self) -> str | None:
+        """Why the budget does not allow it after the pulses of earlier runs; None where it does."""
+        if self.used is None or self.budget is None or not self.pulses or self.used + self.pulses <= self.budget:
+            return None
+        return (
+            f"{self.pulses} pulses on {self.crosspoint} after {self.used} in earlier runs make "
+            f"{self.used + self.pulses}, which passes its budget of {self.budget} (limits.pulses_per_crosspoint)"
+        )
 
     def json(self) -> dict[str, Any]:
         """For ``--json``."""
@@ -52,6 +67,8 @@ class Demand:
             "longest_pulse_s": self.width_s,
             "time_s": self.time_s,
             "share_of_budget": self.share,
+            "pulses_used": self.used,
+            "budget": self.budget,
         }
 
 
@@ -89,15 +106,18 @@ class Plan:
         }
 
 
-def plan_protocol(protocol: Protocol, station_file: str | Path, crosspoints: str = "") -> Plan:
+def plan_protocol(
+    protocol: Protocol, station_file: str | Path, crosspoints: str = "", runs: str | Path | None = None
+) -> Plan:
     """Plan one protocol on crosspoints of a station as one block; the first of the station where none are named.
 
-    Raises `InputError` where the station file or the settings are wrong. A limit that is passed is told in `refused`.
+    The endurance budget is what the runs in the folder `runs` have left of it. A limit that is passed is told in
+    `refused`. Raises `InputError` where the station file or the settings are wrong.
     """
     with open_station(station_file, rehearse=True) as station:
         names = names_of(station.grid, crosspoints) if crosspoints else station.names[:1]
         block = block_of(station, names)
-        seen = _Seen(station)
+        seen = _Seen(station, runs)
         steps = protocol.run(block)
         refused: list[str] = []
         try:
@@ -111,10 +131,16 @@ def plan_protocol(protocol: Protocol, station_file: str | Path, crosspoints: str
         seen.run(names)
         title = f"{protocol.name} on {block.name}"
         most = protocol.planned_readings(block.shape)
-        return Plan(title, seen.demands(names), seen.elapsed(), most, tuple(refused))
+        demands = seen.demands(names)
+        refused = refused or _over_budget(demands)
+        return Plan(title, demands, seen.elapsed(), most, tuple(refused))
 
 
-def plan_campaign(path: str | Path, progress: Progress | None = None) -> Plan:
+def _over_budget(demands: Sequence[Demand]) -> list[str]:
+    return [one.refused for one in demands if one.refused is not None]
+
+
+def plan_campaign(path: str | Path, progress: Progress | None = None, runs: str | Path | None = None) -> Plan:
     """Plan a campaign by rehearsing it whole, in a folder that is thrown away.
 
     Conditions take the course that the virtual devices give them. Raises `InputError` where a file is wrong.
@@ -132,7 +158,7 @@ def plan_campaign(path: str | Path, progress: Progress | None = None) -> Plan:
                 raise
             stopped, campaign = str(error), open_campaign("last", folder)
         (station,) = stations
-        seen, outcomes = _Seen(station, whole=True), campaign.outcomes()
+        seen, outcomes = _Seen(station, runs, whole=True), campaign.outcomes()
         for one in outcomes:
             if one.run is not None:
                 seen.count(one.unit.crosspoints, one.run)
@@ -143,15 +169,17 @@ def plan_campaign(path: str | Path, progress: Progress | None = None) -> Plan:
         notes += [f"{skipped} of {len(outcomes)} runs are skipped on the virtual devices"] if skipped else []
         names = [name for name in station.names if any(name in one.unit.crosspoints for one in outcomes)]
         title = f"{campaign.info['name']}: {len(outcomes)} runs on {len(names)} crosspoints"
-        refused = (*(f"{one.unit.key}: {one.why}" for one in passed), *([stopped] if stopped else []))
-        return Plan(title, seen.demands(names), seen.elapsed(), None, refused, tuple(notes))
+        refused = [*(f"{one.unit.key}: {one.why}" for one in passed), *([stopped] if stopped else [])]
+        demands = seen.demands(names)
+        return Plan(title, demands, seen.elapsed(), None, tuple(refused or _over_budget(demands)), tuple(notes))
 
 
 class _Seen:
     """What the crosspoints of a rehearsed station have seen; `whole`: from its opening on."""
 
-    def __init__(self, station: Station, *, whole: bool = False) -> None:
+    def __init__(self, station: Station, runs: str | Path | None, *, whole: bool = False) -> None:
         self._station = station
+        self._earlier = earlier_pulses(station.file, runs_folder(runs))
         self._begun = 0.0 if whole else self._now()
         self._pulses: dict[str, int] = {}
         self._runs: dict[str, int] = {}
@@ -208,4 +236,6 @@ class _Seen:
         pulses = sum(one.pulses for one in mine)
         highest = max([virtual.largest_voltage.get(name, 0.0), *(abs(one.voltage) for one in mine)])
         longest = max((one.width for one in mine), default=None)
-        return Demand(name, runs, pulses, highest, longest, time, pulses / station.file.limits.pulses_per_crosspoint)
+        budget = station.file.limits.pulses_per_crosspoint
+        used = self._earlier.get(name, 0)
+        return Demand(name, runs, pulses, highest, longest, time, pulses / budget, used, budget)

@@ -13,6 +13,7 @@ import pytest
 from served import served
 
 from instruments.errors import InstrumentError, LimitError
+from labshd.cli import main
 from labshd.pulse_budget import pulses_in_runs
 from labshd.pulse_notes import NOTES, PulseNotes, fired_in
 from labshd.recorder import record, run_of
@@ -120,6 +121,26 @@ def test_pulses_whose_delivery_is_unknown_are_in_the_record_and_in_the_sum(tmp_p
         assert (first, second) == (8, 0)  # the reading after them says so, those after that know where they are
         assert station["A1"].read().status.item() == 0
     assert pulses_in_runs(runs, NAME) == {"A1": 5}
+
+
+def test_a_plan_and_a_check_tell_what_was_used_and_refuse_what_is_beyond(tmp_path, runs, capsys):
+    with served(tmp_path, edit=SMALL) as bench:
+        with open_station(bench.file) as station:
+            record(RAMP, station["A1"])
+        file = str(bench.file)
+        ramp = ["plan", "update-response", "--station", file, "--cycles", "1", "--rest", "1", "--json"]
+        assert main([*ramp, "--pulses", "30"]) == 0
+        (demand,) = json.loads(capsys.readouterr().out)["crosspoints"]
+        assert (demand["pulses"], demand["pulses_used"], demand["budget"]) == (60, 40, 100)
+        assert main([*ramp, "--pulses", "31"]) == 1
+        (refused,) = json.loads(capsys.readouterr().out)["refused"]
+        assert "62 pulses on A1 after 40 in earlier runs make 102, which passes its budget of 100" in refused
+        assert main([*ramp[:-1], "--pulses", "30", "--runs", str(tmp_path / "others")]) == 0
+        assert "0 of 100" in capsys.readouterr().out
+        assert main(["check", file]) == 0
+        assert "A1: 40 of 100 pulses used" in capsys.readouterr().out
+        assert main(["check", file, "--rehearse"]) == 0
+        assert "no pulses in earlier runs" in capsys.readouterr().out
 
 
 CHILD = """

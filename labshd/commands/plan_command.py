@@ -27,7 +27,8 @@ class PlanGroup(ProtocolGroup):
 
 @click.command(cls=PlanGroup, short_help="Plan a protocol or a campaign before a pulse.", no_args_is_help=True)
 def command() -> None:
-    """Tell for each crosspoint the pulses, the highest voltage, the time and the share of its endurance budget.
+    """Tell for each crosspoint the pulses, the highest voltage, the time, the share of its endurance budget, and what
+    earlier runs have used of that.
 
     It is rehearsed on virtual instruments, whatever the station; exit 1 where a limit would be passed.
 
@@ -42,14 +43,15 @@ def _protocol(protocol: type[Protocol]) -> click.Command:
 
     @common.station_option
     @click.option("--crosspoint", default="", help="Names, a block A1:B4, wildcards, all  [default: the first].")
+    @common.runs_option
     @common.as_json
-    def callback(station: Path | None, crosspoint: str, as_json: bool, **given: Any) -> int:
+    def callback(station: Path | None, crosspoint: str, runs: Path | None, as_json: bool, **given: Any) -> int:
         from labshd.planning import plan_protocol
 
         settings = settings_from(protocol, given)
         if station is None:
             raise click.UsageError("--station FILE is missing; an example is data/stations/ecram.toml")
-        return _show(plan_protocol(settings, station, crosspoint), as_json)
+        return _show(plan_protocol(settings, station, crosspoint, runs), as_json)
 
     made = click.command(name=protocol.name, help=f"Plan: {protocol.title}")(callback)
     made.params.extend(options_of(protocol))
@@ -57,12 +59,13 @@ def _protocol(protocol: type[Protocol]) -> click.Command:
 
 
 def _campaign(path: str) -> click.Command:
+    @common.runs_option
     @common.as_json
-    def callback(as_json: bool) -> int:
+    def callback(runs: Path | None, as_json: bool) -> int:
         from labshd.planning import plan_campaign
         from labshd.progress import progress
 
-        return _show(plan_campaign(path, progress("plan")), as_json)
+        return _show(plan_campaign(path, progress("plan"), runs), as_json)
 
     return click.command(name=path, help="Plan a campaign by rehearsing it whole.")(callback)
 
@@ -72,7 +75,16 @@ def _show(plan: Plan, as_json: bool) -> int:
         common.print_json(plan.json())
         return int(not plan.ok)
     click.echo(plan.title)
-    columns = ["crosspoint", "runs", "pulses", "highest voltage", "longest pulse", "time", "of the budget"]
+    columns = [
+        "crosspoint",
+        "runs",
+        "pulses",
+        "highest voltage",
+        "longest pulse",
+        "time",
+        "of the budget",
+        "used before",
+    ]
     common.print_table(columns, [_row(one.json()) for one in plan.demands])
     most = f", {plan.at_most} readings at most" if plan.at_most is not None else ""
     click.echo(f"in all {sum(one.pulses for one in plan.demands)} pulses, {duration(plan.time_s)}{most}")
@@ -95,6 +107,7 @@ def _row(demand: dict[str, Any]) -> list[str]:
         "" if width is None else text(width, "s"),
         duration(demand["time_s"]),
         "" if share is None else f"{share:.2%}",
+        "" if demand["budget"] is None else f"{demand['pulses_used']} of {demand['budget']}",
     ]
 
 
