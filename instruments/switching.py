@@ -44,6 +44,7 @@ class Switching:
         self.wiring = wiring
         self.clock = clock
         self._setups: dict[tuple[str, Phase], Setup] = {}
+        self._names: dict[tuple[Relay, ...], frozenset[str]] = {}  # as the matrix writes them
         self._forget()
 
     def _forget(self) -> None:
@@ -122,7 +123,11 @@ class Switching:
         matrix = self.matrix
         assert matrix is not None
         self._relays = None
-        matrix.close(matrix.channel(relay.slot, relay.row, relay.column) for relay in relays)
+        names = self._names.get(relays)
+        if names is None:
+            names = frozenset(matrix.channel(relay.slot, relay.row, relay.column) for relay in relays)
+            self._names[relays] = names
+        matrix.close(names)
         self._relays = relays
         if self.wiring.settle:
             self.clock.wait(self.wiring.settle)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from pymeasure.adapters import Adapter
@@ -47,10 +48,7 @@ class Keithley707B(Tsp, SwitchMatrix):
     def close(self, channels: Iterable[str]) -> None:
         """Close exactly these; the instrument answers when the relays have settled, with what it has closed."""
         wanted = frozenset(channels)
-        for channel in wanted:
-            if not _CHANNEL.fullmatch(channel):
-                raise InputError(f"{channel!r} is not a relay of this matrix; they are written like 1A02")
-        move = f'channel.exclusiveclose("{",".join(sorted(wanted))}")' if wanted else 'channel.open("allslots")'
+        move = _move(wanted)
         reply = self.ask(f'{move} print(channel.getclose("allslots"), errorqueue.count)')
         listed, _, count = reply.strip().partition("\t")
         if self.number(count) != 0:
@@ -75,5 +73,14 @@ class Keithley707B(Tsp, SwitchMatrix):
         return f"{slot}{row}{column:02d}"
 
 
+@lru_cache(maxsize=4096)
+def _move(wanted: frozenset[str]) -> str:
+    for channel in wanted:
+        if not _CHANNEL.fullmatch(channel):
+            raise InputError(f"{channel!r} is not a relay of this matrix; they are written like 1A02")
+    return f'channel.exclusiveclose("{",".join(sorted(wanted))}")' if wanted else 'channel.open("allslots")'
+
+
+@lru_cache(maxsize=4096)
 def _channels(listed: str) -> frozenset[str]:
     return frozenset() if listed in ("nil", "") else frozenset(re.split("[;,]", listed))

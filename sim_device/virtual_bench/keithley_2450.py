@@ -171,6 +171,9 @@ class Keithley2450Twin(SettingsTwin):
 
     def changed(self, name: str, channel: int) -> None:
         """Ranges follow levels as the manual says; what reaches the terminals is told to the circuit."""
+        if name == "output":
+            self._drive()
+            return
         function, _, part = name.partition(" ")
         if part == "level" and self.value(f"{function} source auto"):
             self._fit(f"{function} source range", function, self.value(name))
@@ -214,9 +217,11 @@ class Keithley2450Twin(SettingsTwin):
         return min(limit, HEADROOM * self.value(f"{other} range"))
 
     def _drive(self) -> None:
+        if not self.output_on:
+            self.circuit.smu_drives(None)
+            return
         source = self.value("source")
-        drive = Drive(source == "CURR", self.value(f"{source} level"), self.effective_limit())
-        self.circuit.smu_drives(drive if self.output_on else None)
+        self.circuit.smu_drives(Drive(source == "CURR", self.value(f"{source} level"), self.effective_limit()))
 
     # -- measuring -------------------------------------------------------------------------------------------------
 

@@ -50,19 +50,23 @@ def _buffer(twin: Keithley2450Twin, arguments: Arguments, at: int = 0) -> str:
     return name
 
 
+_SHOWN: Final[dict[str, Callable[[Reading], str]]] = {
+    "READ": lambda reading: f"{reading.reading:.6E}",
+    "SOUR": lambda reading: f"{reading.source:.6E}",
+    "SOURSTAT": lambda reading: str(reading.source_status),
+    "STAT": lambda _: "0",
+    "REL": lambda reading: f"{reading.time:.9f}",
+    "UNIT": lambda reading: reading.unit,
+    "SOURUNIT": lambda reading: reading.source_unit,
+    "FORM": lambda reading: f"{reading.reading:.6g}",
+    "SOURFORM": lambda reading: f"{reading.source:.6g}",
+}
+
+
 def _show(reading: Reading, elements: tuple[str, ...]) -> str:
-    shown = {
-        "READ": f"{reading.reading:.6E}",
-        "SOUR": f"{reading.source:.6E}",
-        "SOURSTAT": str(reading.source_status),
-        "STAT": "0",
-        "REL": f"{reading.time:.9f}",
-        "UNIT": reading.unit,
-        "SOURUNIT": reading.source_unit,
-        "FORM": f"{reading.reading:.6g}",
-        "SOURFORM": f"{reading.source:.6g}",
-    }
-    return ",".join([shown[element] if element in shown else _moment(reading, element) for element in elements])
+    return ",".join(
+        [_SHOWN[element](reading) if element in _SHOWN else _moment(reading, element) for element in elements]
+    )
 
 
 def _moment(reading: Reading, element: str) -> str:
