@@ -69,7 +69,7 @@ class Generator(Housekeeping, PulseSource):
 
 
 class Smu(Housekeeping, SourceMeasureUnit):
-    """Measures `reply` where the matrix connects it with a device, nothing where every relay is open."""
+    """Measures `reply` where its row of the matrix, B, is connected with a device, else nothing."""
 
     reply = Measurement(0.1, 5e-7)
     matrix: "Matrix | None" = None
@@ -79,7 +79,8 @@ class Smu(Housekeeping, SourceMeasureUnit):
 
     def measure(self, count: int = 1) -> list[Measurement]:
         self.journal.note(f"smu measure {count}")
-        return [self.reply if self.matrix is None or self.matrix.channels else Measurement(0.1, 0.0)] * count
+        connected = self.matrix is None or any(channel[1] == "B" for channel in self.matrix.channels)
+        return [self.reply if connected else Measurement(0.1, 0.0)] * count
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
         self.journal.note(f"smu set {voltage:g} V")
@@ -89,7 +90,7 @@ class Matrix(Housekeeping, SwitchMatrix):
     channels: tuple[str, ...] = ()
 
     def close(self, channels: Iterable[str]) -> None:
-        self.channels = tuple(channels)
+        self.channels = tuple(sorted(channels))
         self.journal.note("matrix " + (",".join(self.channels) or "none"))
 
     def closed(self) -> frozenset[str]:
