@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -16,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from instruments.errors import InputError
+from labshd.counted_runs import CountedRuns
 from labshd.pulse_notes import fired_in
 from labshd.station_schema import BenchFile, StationFile
 
@@ -39,23 +39,27 @@ def pulses_in_runs(runs: Path, station: str, sample: str = "") -> dict[str, int]
     log and left out.
     """
     totals: dict[str, int] = {}
-    for folder in _folders(runs):
-        info = _info(folder)
-        if info is None or not _is_of(info, station, sample):
+    for found in CountedRuns(runs, _look).all():
+        if (found["station"], found["sample"]) != (station, sample):
             continue
-        for name, count in _pulses_of(folder, info).items():
+        for name, count in found["pulses"].items():
             totals[name] = totals.get(name, 0) + count
     return totals
 
 
-def _folders(runs: Path) -> list[Path]:
-    try:
-        with os.scandir(runs) as found:
-            return [Path(entry.path) for entry in found if entry.is_dir()]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(f"cannot read the runs in {runs}: {error.strerror or error}") from None
+def _look(folder: Path) -> dict[str, Any] | None:
+    """Station, sample and pulses of a run on a bench, and whether it is `open`; None for all else."""
+    info = _info(folder)
+    if info is None or _part(info, "origin").get("kind") != "bench":
+        return None
+    resolved = _part(_part(info, "station"), "resolved")
+    fired = fired_in(folder, info)
+    return {
+        "station": resolved.get("name"),
+        "sample": resolved.get("sample") or "",
+        "pulses": _by_rows(folder, info) if fired is None else fired,
+        "open": not info.get("ended"),
+    }
 
 
 def _info(folder: Path) -> dict[str, Any] | None:
@@ -73,22 +77,9 @@ def _info(folder: Path) -> dict[str, Any] | None:
     return cast("dict[str, Any]", info) if isinstance(info, dict) else None
 
 
-def _is_of(info: Mapping[str, Any], station: str, sample: str) -> bool:
-    resolved = _part(_part(info, "station"), "resolved")
-    known = (resolved.get("name"), resolved.get("sample") or "")
-    return _part(info, "origin").get("kind") == "bench" and known == (station, sample)
-
-
 def _part(info: Mapping[str, Any], key: str) -> dict[str, Any]:
     value = info.get(key)
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
-
-
-def _pulses_of(folder: Path, info: Mapping[str, Any]) -> dict[str, int]:
-    fired = fired_in(folder, info)
-    if fired is not None:
-        return fired
-    return _by_rows(folder, info)
 
 
 def _by_rows(folder: Path, info: Mapping[str, Any]) -> dict[str, int]:

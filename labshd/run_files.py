@@ -274,9 +274,13 @@ def plain(value: Any) -> Any:
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
     """Write the file whole or not at all: a reader sees the old text or the new one, never half of one."""
-    text = json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False)
+    write_text(path, json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write the file whole or not at all; `RunError` names it and what the system said."""
     # surrogates come from file names that are not text; they must not lose a run
-    data = (text + "\n").encode("utf-8", "backslashreplace")
+    data = text.encode("utf-8", "backslashreplace")
     passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with passing.open("xb") as file:

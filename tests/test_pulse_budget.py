@@ -13,6 +13,7 @@ import pytest
 from served import served
 
 from instruments.errors import InstrumentError, LimitError
+from labshd import pulse_budget
 from labshd.cli import main
 from labshd.pulse_budget import pulses_in_runs
 from labshd.pulse_notes import NOTES, PulseNotes, fired_in
@@ -145,6 +146,7 @@ def test_a_plan_and_a_check_tell_what_was_used_and_refuse_what_is_beyond(tmp_pat
 
 CHILD = """
 import sys
+from labshd import pulse_budget
 from labshd.cli import main
 sys.exit(main(sys.argv[1:]))
 """
@@ -212,3 +214,34 @@ def test_what_is_no_run_is_passed_over(tmp_path, runs, caplog):
     assert pulses_in_runs(runs, NAME) == {}
     assert "broken" in caplog.text
     assert pulses_in_runs(Path(tmp_path / "nowhere"), NAME) == {}
+
+
+def test_what_was_counted_is_remembered_and_never_believed_against_the_files(tmp_path, runs, monkeypatch):
+    monkeypatch.setattr("labshd.counted_runs.WORTH", 2)
+    looked = []
+    look = pulse_budget._look
+
+    def seen(folder):
+        looked.append(folder.name)
+        return look(folder)
+
+    monkeypatch.setattr(pulse_budget, "_look", seen)
+    with served(tmp_path) as bench, open_station(bench.file) as station:
+        made = [record(RAMP, station["A1"]) for _ in range(3)]
+    looked.clear()
+    assert pulses_in_runs(runs, NAME) == {"A1": 120}
+    assert len(looked) == 3
+    assert pulses_in_runs(runs, NAME) == {"A1": 120}
+    assert len(looked) == 3  # nothing was read again
+    info = json.loads((made[0].folder / "run.json").read_text(encoding="utf-8"))
+    (made[0].folder / "run.json").write_text(json.dumps({**info, "pulses_fired": {"A1": 7}}), encoding="utf-8")
+    shutil.rmtree(made[1].folder)
+    assert pulses_in_runs(runs, NAME) == {"A1": 47}
+    unclosed = {**info, "ended": None, "pulses_fired": None}
+    (made[0].folder / "run.json").write_text(json.dumps(unclosed), encoding="utf-8")
+    for digits in ("000000000001", "000000000002"):  # a run that is not closed grows
+        (made[0].folder / NOTES).write_text(f"A1 {digits}\n", encoding="utf-8")
+        assert pulses_in_runs(runs, NAME) == {"A1": 40 + int(digits)}
+    (memory,) = (tmp_path / "counted").iterdir()
+    memory.write_text("{", encoding="utf-8")
+    assert pulses_in_runs(runs, NAME) == {"A1": 42}
