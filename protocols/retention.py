@@ -11,7 +11,9 @@ from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from instruments.units import Seconds, text
 from protocols.analysis import retention_fit
+from protocols.parts import taken
 from protocols.protocol import Series, Steps
+from protocols.staggering import Staggered
 from protocols.timing import log_times, read_at
 from protocols.watch import Stoppable
 
@@ -30,11 +32,15 @@ class Retention(Stoppable):
     duration: Seconds = Field(default=3600.0, gt=0, description="last time")
     per_decade: int = Field(default=8, ge=2, description="times per factor 10")
     reads: int = Field(default=5, ge=1, description="readings at each time; more average more, and disturb more")
+    stagger: bool = Field(
+        default=False, description="of a block: each crosspoint at its own times, others begun and read meanwhile"
+    )
     horizon: Seconds = Field(default=3.156e8, gt=0, description="time to extrapolate to; ten years")
 
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All times."""
-        return 1 + self.reads * len(self._times())
+        apart = shape[0] * shape[1] if self.stagger else 1
+        return apart * (1 + self.reads * len(self._times()))
 
     def _times(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         if self.first >= self.duration:
@@ -42,8 +48,11 @@ class Retention(Stoppable):
         return log_times(self.first, self.duration, self.per_decade)
 
     def run(self, crosspoints: Crosspoints) -> Steps:
-        """Pulse if asked to, then read and wait; the whole block shares the waiting."""
+        """Pulse if asked to, then read and wait; the block shares the waiting, all at once or each by itself."""
         times, watch = self._times(), self.watch(crosspoints)
+        if self.stagger:
+            yield from Staggered(watch, self.pulses, times, self.reads).run("start", "kept")
+            return watch.reason(f"{text(self.duration, 's')} have passed for every crosspoint")
         start = yield from watch.apply("start", np.array([self.pulses]))
         if watch.active:
             yield from read_at(watch, "kept", times, float(start.time.max()), self.reads)
@@ -51,7 +60,7 @@ class Retention(Stoppable):
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Slope against ln t, its error, what is left at the horizon."""
-        return retention_fit.result(series, self.horizon)
+        return retention_fit.result(taken(series), self.horizon)
 
     def results(self, series: Series) -> dict[str, Any]:
         """Of a block also mean and spread of the slopes."""
@@ -62,4 +71,4 @@ class Retention(Stoppable):
         """Conductance against time on a log scale with the line."""
         from protocols.analysis.retention_figures import figures
 
-        return figures(series)
+        return figures(taken(series))

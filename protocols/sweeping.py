@@ -7,10 +7,11 @@ from contextlib import closing
 
 import numpy as np
 
-from instruments.crosspoints import FloatArray, Readings
+from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 from instruments.units import text
-from protocols.protocol import UNKNOWN_COUNT, Points, Series
+from protocols.parts import alone
+from protocols.protocol import UNKNOWN_COUNT, Points
 from protocols.watch import Watch
 
 MOST_LEVELS = 10_000  # of one sweep; beyond that a step is a slip of the pen
@@ -27,13 +28,6 @@ def staircase(first: float, last: float, step: float) -> FloatArray:
             f"{MOST_LEVELS}; give a larger step"
         )
     return np.linspace(first, last, levels)
-
-
-def alone(levels: FloatArray, cell: tuple[int, int], shape: tuple[int, int]) -> FloatArray:
-    """The levels (levels,) for one crosspoint of a block: (levels, rows, columns), NaN for the others."""
-    volts = np.full((len(levels), *shape), np.nan)
-    volts[(slice(None), *cell)] = levels
-    return volts
 
 
 def hold(
@@ -58,15 +52,3 @@ def hold(
             yield points
             if not watch.going[cell]:
                 return
-
-
-def held(series: Series) -> Series:
-    """The readings of one crosspoint that were taken, without the rows in which another one was held."""
-    return series.where(np.isfinite(series.readings.time[:, 0, 0]))
-
-
-def read_noise(readings: Readings) -> FloatArray:
-    """Standard deviation [unit] of repeated readings, of each crosspoint (rows, columns)."""
-    g = readings.conductance
-    with np.errstate(invalid="ignore"):
-        return np.asarray(np.nan_to_num(g.std(axis=0, ddof=1))) if len(g) > 1 else np.zeros(g.shape[1:])

@@ -13,8 +13,8 @@ from rich_device import RichCrosspoints, recorded, soft_bounds
 from instruments.errors import InputError, LimitError
 from protocols.analysis.forming_outcome import FORM
 from protocols.forming import Forming
+from protocols.parts import taken
 from protocols.protocol import UNKNOWN_COUNT
-from protocols.sweeping import held
 from sim_device.crosspoints import SimCrosspoints
 from sim_device.models import SoftBounds
 from sim_device.virtual_bench.device import VirtualDevice
@@ -49,7 +49,7 @@ def test_the_forming_voltage_of_the_virtual_device_is_within_the_step_that_is_to
         assert one["forming_voltage_std_V"] == pytest.approx(0.05 / math.sqrt(12))
         assert one["rise_over_its_error"] > 20
         assert one["current_limit_reached"]
-        own = held(series.crosspoint(0, column))
+        own = taken(series.crosspoint(0, column))
         assert abs(own.readings.current).max() <= protocol.compliance * 1.01
         assert device.formed
 
@@ -147,7 +147,7 @@ def test_each_level_counts_on_the_budget_of_the_crosspoint() -> None:
 def test_levels_are_no_pulses_and_a_piece_each() -> None:
     with rehearsed("rram.toml", edit=PRISTINE) as station:
         series, _ = recorded(Forming(stop=1.2), station.all)
-    own = held(series.crosspoint(0, 1))
+    own = taken(series.crosspoint(0, 1))
     assert np.all(own.counts[own.phases == FORM] == UNKNOWN_COUNT)
     assert np.all(series.crosspoint(0, 1).counts[~np.isfinite(series.readings.time[:, 0, 1])] == 0)
 

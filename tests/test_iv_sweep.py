@@ -14,7 +14,7 @@ from instruments.crosspoints import Pulse, PulsePair, Status
 from instruments.errors import InputError, LimitError
 from protocols.analysis.iv_loops import Loop
 from protocols.iv_sweep import IVSweep
-from protocols.sweeping import held
+from protocols.parts import taken
 from sim_device.crosspoints import SimCrosspoints, SimNoise
 from sim_device.models import SoftBounds
 from sim_device.virtual_bench.device import DeviceParameters
@@ -51,8 +51,8 @@ def test_set_and_reset_voltages_and_their_spread_of_the_virtual_device_within_fo
         series, _ = recorded(protocol, station["A1"])
         p = station.virtual.devices["A1"].parameters
     result = protocol.results(series)
-    taken = held(series)
-    seconds = float(np.median(np.diff(taken.readings.time[:, 0, 0])))
+    own = taken(series)
+    seconds = float(np.median(np.diff(own.readings.time[:, 0, 0])))
     volts = np.arange(1, 76) * 0.02
     spread = 0.5 * p.voltage_scale
     for name, before, after in (("set", result["off_S"], result["on_S"]), ("reset", result["on_S"], result["off_S"])):
@@ -90,7 +90,7 @@ def test_a_current_limit_ends_the_set_and_larger_limits_set_further() -> None:
         assert result["limited_positive_cycles"] == 3
         assert np.nanmax(series.readings.current) <= limit * 1.01
         on.append(result["on_S"])
-        own = held(series)
+        own = taken(series)
         limited = (own.readings.status[:, 0, 0] & int(Status.COMPLIANCE)) != 0
         assert np.any(limited & (np.char.startswith(own.phases, "positive")))
     assert on[1] > 2 * on[0]

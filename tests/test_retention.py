@@ -8,6 +8,7 @@ from rehearsed import rehearsed
 from rich_device import recorded
 
 from protocols.analysis.retention_fit import line
+from protocols.parts import taken
 from protocols.retention import Retention
 from sim_device.crosspoints import SimCrosspoints, SimNoise
 from sim_device.models import SoftBounds
@@ -87,3 +88,41 @@ def test_an_interrupted_run_is_analysed(cut: int) -> None:
     part = series.where(np.arange(len(series)) < cut)
     assert protocol.results(part)["verdict"]
     protocol.figures(part, {})
+
+
+def test_staggered_each_crosspoint_is_read_at_its_own_times_while_others_wait() -> None:
+    names = [f"{row}{column}" for row in "AB" for column in (1, 2, 3)]
+    columns = "\n".join(f"{name} = {{ gate = {2 * n + 1}, channel = {2 * n + 2} }}" for n, name in enumerate(names))
+    ageing = Ageing(log_drift=LOSS, log_drift_start=1e-3)
+    edit = {"A1 = { gate = 1, channel = 2 }\nA2 = { gate = 3, channel = 4 }": columns}
+    with rehearsed(edit=edit, seed=2, ageing=ageing, rest_time=1e15, volatile=0.0) as station:
+        assert station.virtual is not None
+        protocol = Retention(pulses=40, stagger=True, duration=1000.0)
+        series, why = recorded(protocol, station.all)
+        took = station.virtual.clock.now()
+        pulses = {name: sum(one.pulses for one in station.virtual.applied if one.crosspoint == name) for name in names}
+    assert why == "1 ks have passed for every crosspoint"
+    assert len(series) == protocol.planned_readings(series.shape)
+    # All within little more than the time of one: 6 starts of some 10 s each.
+    assert took < 1100
+    assert set(pulses.values()) == {40}
+    wanted = np.geomspace(1, 1000, 25)
+    rows, columns_ = series.shape
+    result = protocol.results(series)
+    for number, (row, column) in enumerate(np.ndindex(rows, columns_)):
+        own = taken(series.crosspoint(row, column))
+        at = own.readings.time[1::5, 0, 0] - own.readings.time[0, 0, 0]
+        # Nothing is early; what waits for another crosspoint's five readings of 60 ms is late by a few of these.
+        assert np.all(at > wanted)
+        assert np.all(at - wanted < 1.0)
+        one = result["crosspoints"][number]
+        assert abs(one["slope_per_ln_t_S"] + LOSS) < 4 * one["slope_per_ln_t_std_S"]
+    assert abs(result["block"]["slope_mean_S"] + LOSS) < 4 * result["block"]["slope_mean_std_S"]
+
+
+def test_staggered_a_stop_rule_leaves_one_crosspoint_alone_and_the_others_go_on() -> None:
+    with rehearsed(seed=2) as station:
+        protocol = Retention(pulses=40, stagger=True, duration=100.0, stop_pulses=30)
+        series, why = recorded(protocol, station.all)
+    assert "2 of 2 crosspoints stopped: 30 pulses are spent" in why
+    assert np.all(series.phases == "start")

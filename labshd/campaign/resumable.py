@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +27,7 @@ from instruments.crosspoints import (
     Status,
     Sweep,
     counts_for,
+    index_pair,
     steps_of,
 )
 from instruments.errors import RunError
@@ -92,6 +94,7 @@ class ResumableCrosspoints(Crosspoints):
         # Rows without a time were not read: a protocol puts them in to count pulses between readings.
         was_read = np.asarray(np.isfinite(before.readings.time).any(axis=(1, 2)))
         self._tape = _Tape(journal, before.where(was_read), late)
+        self._within = np.arange(self.shape[0] * self.shape[1], dtype=np.intp).reshape(self.shape)
 
     @property
     def origin(self) -> Origin:
@@ -103,7 +106,7 @@ class ResumableCrosspoints(Crosspoints):
         wanted, tape = counts_for(counts, self.shape), self._tape
         tape.pulsed += 1
         if tape.pulsed <= tape.journal.before:
-            tape.in_doubt = wanted if tape.pulsed == tape.journal.before else None
+            tape.in_doubt = self._whole(wanted) if tape.pulsed == tape.journal.before else None
             return
         tape.journal.note(wanted)
         self.inner.pulse(wanted, pulses)
@@ -111,27 +114,22 @@ class ResumableCrosspoints(Crosspoints):
     def read(self, repeats: int = 1) -> Readings:
         """Readings from before while there are some, then new ones."""
         tape = self._tape
-        kept = tape.before.readings
-        part = slice(tape.read, min(tape.read + repeats, len(tape.before)))
-        again = part.stop - part.start if part.stop > part.start else 0
-        old = Readings(
-            kept.conductance[part], kept.voltage[part], kept.current[part], kept.time[part], kept.status[part]
-        )
+        again = min(repeats, len(tape.before) - tape.read)
+        if again <= 0:
+            return self._live(self.inner.read(repeats))
+        old = self._kept(slice(tape.read, tape.read + again))
         tape.read += again
-        if again:
-            tape.in_doubt = None
-        if again == repeats:
-            return old
-        new = self._live(self.inner.read(repeats - again))
-        return Readings.join([old, new]) if again else new
+        tape.in_doubt = None
+        return old if again == repeats else Readings.join([old, self._live(self.inner.read(repeats - again))])
 
     def _live(self, readings: Readings) -> Readings:
         """New readings on the clock of the run, the first of them uncertain after pulses that may not have come."""
         tape, status = self._tape, readings.status.copy()
         tape.lived = True
         if tape.in_doubt is not None:
-            status[0][tape.in_doubt != 0] |= int(Status.UNCERTAIN)
-            tape.in_doubt = None
+            mine = (tape.in_doubt.ravel()[self._within.ravel()] != 0).reshape(self.shape)
+            status[0][mine] |= int(Status.UNCERTAIN)
+            tape.in_doubt[...] = np.where(self._whole(np.ones(self.shape, dtype=np.int64)), 0, tape.in_doubt)
         time = readings.time + tape.late
         return Readings(readings.conductance, readings.voltage, readings.current, time, status)
 
@@ -154,7 +152,8 @@ class ResumableCrosspoints(Crosspoints):
         with closing(self.inner.sweep(left, levels.compliance, dwell)) as held:
             for readings in held:
                 if going_on:
-                    tape.in_doubt, going_on = np.isfinite(readings.time[0]).astype(np.int64), False
+                    tape.in_doubt = self._whole(np.isfinite(readings.time[0]).astype(np.int64))
+                    going_on = False
                 yield self._live(readings)
 
     def wait(self, seconds: float) -> None:
@@ -167,12 +166,34 @@ class ResumableCrosspoints(Crosspoints):
         self.inner.safe()
         self._tape.journal.close()
 
-    def __getitem__(self, index: Index) -> Crosspoints:
-        """The same block. Parts of it would be read in an order that its table of readings does not tell."""
-        view = self.inner[index]
-        if view.shape != self.shape:
+    def __getitem__(self, index: Index) -> ResumableCrosspoints:
+        """A view; what it reads is taken up again where the table of the block has readings of it alone."""
+        view = copy(self)
+        view.inner = self.inner[index]
+        view.shape, view.name = view.inner.shape, view.inner.name
+        within = np.arange(self._within.size).reshape(self._within.shape)[index_pair(index)]
+        view._within = self._within.ravel()[within.ravel()].reshape(view.shape)
+        return view
+
+    def _whole(self, values: IntArray) -> IntArray:
+        """Values of this view as those of the block, 0 elsewhere."""
+        block = np.zeros(self._tape.before.shape, dtype=np.int64)
+        block.ravel()[self._within.ravel()] = values.ravel()
+        return block
+
+    def _kept(self, part: slice) -> Readings:
+        """Readings of this view from before; `RunError` unless they are of all of it and of nothing else."""
+        kept, count = self._tape.before.readings, part.stop - part.start
+        of_view = np.zeros(self._tape.before.shape, dtype=bool)
+        of_view.ravel()[self._within.ravel()] = True
+        read = np.isfinite(kept.time[part])
+        if np.any(read != of_view) and self._within.size < of_view.size:
             raise RunError(
-                "a protocol that takes a block apart cannot be left and taken up again; "
-                "in a campaign on a bench let it run on single crosspoints (together = false)"
+                "it does not go on as it began: a part of the block is read where the table has readings of others; "
+                "a protocol that takes a block apart must yield what it reads as it reads it"
             )
-        return self
+        cut = [
+            array[part].reshape(count, -1)[:, self._within.ravel()].reshape(count, *self.shape)
+            for array in (kept.conductance, kept.voltage, kept.current, kept.time, kept.status)
+        ]
+        return Readings(*cut)  # type: ignore[arg-type]

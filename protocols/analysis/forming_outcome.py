@@ -12,8 +12,8 @@ from instruments.crosspoints import FloatArray, Status
 from protocols.analysis.plain import plain
 from protocols.analysis.program_outcome import wilson
 from protocols.analysis.style import value_text
+from protocols.parts import taken
 from protocols.protocol import Series
-from protocols.sweeping import held
 
 BEFORE, FORM, READ = "before", "form", "read"
 
@@ -58,20 +58,20 @@ class Ramp:
 
 def ramp_of(series: Series, levels: FloatArray, reads: int, criterion: Criterion) -> Ramp | None:
     """The ramp of one crosspoint; None where not even its first readings are there."""
-    taken = held(series)
-    g = taken.readings.conductance[:, 0, 0]
-    first = g[taken.phases == BEFORE]
+    own = taken(series)
+    g = own.readings.conductance[:, 0, 0]
+    first = g[own.phases == BEFORE]
     first = first[np.isfinite(first)]
     if first.size < 2:
         return None
-    at = np.flatnonzero(taken.phases == FORM)[: len(levels)]
+    at = np.flatnonzero(own.phases == FORM)[: len(levels)]
     means = [g[i + 1 : i + 1 + reads] for i in at.tolist()]
     whole = [part for part in means if part.size == reads and np.all(np.isfinite(part))]
     count = len(whole)
     after = np.array([part.mean() for part in whole])
     after_std = np.array([part.std(ddof=1) / math.sqrt(reads) for part in whole])
     at = at[:count]
-    r = taken.readings
+    r = own.readings
     limited = (r.status[at, 0, 0] & int(Status.COMPLIANCE)) != 0
     return Ramp(
         levels[:count], r.current[at, 0, 0], after, after_std, r.time[at, 0, 0], limited.astype(np.float64),

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, Status
+from protocols.parts import taken
 from protocols.protocol import Series
-from protocols.sweeping import held
 
 POSITIVE, NEGATIVE, OUT, BACK = "positive", "negative", "out", "back"
 
@@ -108,16 +108,16 @@ class Loops:
     @staticmethod
     def of(series: Series, branches: list[tuple[str, FloatArray]], read_voltage: float, change: float) -> Loops:
         """From the readings of one crosspoint, which were taken at the voltages of `branches`, again and again."""
-        taken = held(series)
-        r = taken.readings
+        own = taken(series)
+        r = own.readings
         current, g = r.current[:, 0, 0], r.conductance[:, 0, 0]
         limited = (r.status[:, 0, 0] & int(Status.COMPLIANCE)) != 0
         found: list[Loop] = []
         first, cycle = 0, 0
-        while first < len(taken):
+        while first < len(own):
             for (phase, out), (_, back) in zip(branches[::2], branches[1::2], strict=True):
                 volts = np.concatenate([out, back])
-                part = slice(first, min(first + len(volts), len(taken)))
+                part = slice(first, min(first + len(volts), len(own)))
                 count = part.stop - part.start
                 if count > 0:
                     polarity = phase.partition(",")[0]
