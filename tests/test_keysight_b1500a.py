@@ -390,7 +390,7 @@ def test_high_speed_spots_in_the_formats_of_the_guide(bench, box):
     current = r"(?:1\.0000\d+E-06|999\.99\d+E-09)"  # 1 uA, and noise of one sample in 128 of a line cycle
     assert re.fullmatch(rf"CBI\+{current}", ask(box, "TI 2"))
     block = ask(box, "FMT 11;TTIV 2,-14,-5")  # 20 ms / 128 passed, in steps of 0.1 ms
-    assert re.fullmatch(rf"NAT\+200\.0000E-06,CBI\+{current},CBV\+\d\d\.\d{{5}}E-03", block)
+    assert re.fullmatch(rf"NBT\+200\.0000E-06,CBI\+{current},CBV\+\d\d\.\d{{5}}E-03", block)
     assert re.fullmatch(rf"008BI\+{current}", ask(box, "FMT 21;TI 2"))
     assert re.fullmatch(rf"\+{current}", ask(box, "FMT 2;TI 2"))
     assert ask(box, "FMT 1;DV 2,0,0.1,1E-3;TI 2,-11") == "VBI+199.999E+99"

@@ -14,12 +14,18 @@ from sim_device.virtual_bench.meter import OVERFLOW, Measured
 FORMATS: Final = {1: (6, True), 2: (6, False), 11: (7, True), 12: (7, False), 21: (7, True), 22: (7, False)}
 MEANINGLESS: Final = 199.999e99  # stands for a value beyond the range
 STEP: Final = 1e-4  # [s] resolution of the time
+NO_CHANNEL: Final = "Z"
 IN_DIGITS: Final = {"N": "000", "C": "008", "V": "001"}  # status in format 21
 
 
-def time(style: int, seconds: float) -> str:
-    """Time since the timer was reset."""
-    return _shown(style, "N", "A", "T", round(seconds / STEP) * STEP)
+def letter(slot: int) -> str:
+    """How the channel in a slot is called in data: A to J."""
+    return chr(ord("A") + slot - 1)
+
+
+def time(style: int, channel: str, seconds: float) -> str:
+    """Time since the timer was reset, at which the measurement of a channel began."""
+    return _shown(style, "N", channel, "T", round(seconds / STEP) * STEP)
 
 
 def datum(style: int, slot: int, kind: str, found: Measured) -> str:
@@ -28,12 +34,12 @@ def datum(style: int, slot: int, kind: str, found: Measured) -> str:
     status = "C" if found.limited else "N"
     if abs(value) >= OVERFLOW * (1 - 1e-9):
         status, value = "V", MEANINGLESS
-    return _shown(style, status, chr(ord("A") + slot - 1), kind, value)
+    return _shown(style, status, letter(slot), kind, value)
 
 
-def _shown(style: int, status: str, letter: str, kind: str, value: float) -> str:
+def _shown(style: int, status: str, channel: str, kind: str, value: float) -> str:
     digits, header = FORMATS[style]
     figures = shown(value, digits)
     if not header:
         return figures
-    return f"{IN_DIGITS[status] if style == 21 else status}{letter}{kind}{figures}"
+    return f"{IN_DIGITS[status] if style == 21 else status}{channel}{kind}{figures}"

@@ -105,6 +105,9 @@ class Smu:
         self.forced = Forced()
         self._stored: Forced | None = None
         self.fine = False
+        self.side = 0
+        self.filtered = False
+        self.ranges = {"RI": 0, "RV": 0}
         self._drive()
 
     def switch(self, *, on: bool) -> None:
@@ -161,6 +164,11 @@ class Smu:
         if self.cabled:
             drive = Drive(self.forced.current, self.forced.level, self.forced.limit)
             self.circuit.smu_drives(drive if self.on else None)
+
+    def quantity(self) -> str:
+        """What ``XE`` measures: by ``CMM`` the compliance side, current, voltage, or the side that is forced."""
+        sides = ("V", "I", "V", "I") if self.forced.current else ("I", "I", "V", "V")
+        return sides[self.side]
 
     # -- measuring -------------------------------------------------------------------------------------------------
 
