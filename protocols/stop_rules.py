@@ -45,6 +45,9 @@ class Seen:
         r, counts = points.readings, known_counts(points.counts)
         if not len(r):
             return
+        if r.conductance.size == 1:
+            self._see_one(points, counts)
+            return
         if counts.shape != r.conductance.shape:
             counts = np.broadcast_to(counts, r.conductance.shape)
         self.pulses = self.pulses + np.abs(counts).sum(axis=0)
@@ -56,6 +59,19 @@ class Seen:
         if times.size:
             self._begun = float(times.min()) if self._begun is None else self._begun
             self.elapsed = float(times.max()) - self._begun
+
+    def _see_one(self, points: Points, counts: IntArray) -> None:
+        """The same for one reading of one crosspoint: what a run that goes step by step is made of."""
+        r, time = points.readings, points.readings.time.item()
+        self.pulses = self.pulses + np.abs(counts[0])
+        self._trend.append((r.conductance[0], counts[0]))
+        del self._trend[:-_TREND]
+        if r.status.item() & _COMPLIANCE:
+            self.tripped = self.tripped + 1
+        if time == time:
+            self.last = r.conductance[0]
+            self._begun = time if self._begun is None else self._begun
+            self.elapsed = time - self._begun
 
     def slope(self) -> FloatArray:
         """Change per pulse [unit] over the last 20 readings, all in one direction; NaN where there are fewer."""
