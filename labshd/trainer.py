@@ -18,6 +18,7 @@ from labshd.runs import Run, open_run
 from labshd.station import Station
 from labshd.training import ALGORITHMS, Calibration, OneParameter, Settings, Task, Training, network, one_weight
 from labshd.training.assembly import Maker
+from labshd.training.floating import floating_point
 from labshd.training.registry import TASKS
 from labshd.training.start import Start
 from labshd.training_blocks import Grid, arranged, auxiliary_and_core, left_of_budget
@@ -81,7 +82,8 @@ def train_on_station(
     )
 
     def found(done: Training) -> dict[str, Any]:
-        told = {"on_fitted_devices": expectation(twin, (a, c)), "zeros": _zeros(a)}
+        told: dict[str, Any] = {"on_fitted_devices": expectation(twin, (a, c)), "zeros": _zeros(a)}
+        told |= _in_floating_point(task, settings)
         return told | {"pulses_of_crosspoints": _spent(done, station, (a, c))}
 
     used = {"core": c} if algorithm == "sgd" else {"auxiliary": a, "core": c}
@@ -127,6 +129,11 @@ def _calibrated_before(folder: Path, names: tuple[Grid, Grid]) -> tuple[Calibrat
     if "core" not in found or not np.array_equal(found["core"].names, names[1]):
         raise InputError(f"{folder} is no training on the core crosspoints {', '.join(np.ravel(names[1]))}")
     return found.get("auxiliary", found["core"]), found["core"]
+
+
+def _in_floating_point(task: Task, settings: Settings) -> dict[str, Any]:
+    """What the same samples teach floating-point weights; of one weight that is its target."""
+    return {} if isinstance(task, OneParameter) else {"floating_point": floating_point(task, settings)}
 
 
 def _zeros(a: Calibrated) -> list[dict[str, Any]]:
@@ -188,7 +195,10 @@ def train_on_device(
     progress = bench.progress(f"{algorithm} on {Path(device).name}")
     if not isinstance(task, OneParameter):
         training = network(task, algorithm, _arrays_of(source, calibration, settings), calibration, settings=settings)
-        return record_training(training, calibration, runs=bench.runs, progress=progress, resumed=bench.resume)
+        kept = Kept(result=lambda _: _in_floating_point(task, settings))
+        return record_training(
+            training, calibration, runs=bench.runs, progress=progress, resumed=bench.resume, kept=kept
+        )
     a, c = (
         simulated_crosspoints(device, folder, seed=2 * settings.seed + which, name=name)
         for which, name in enumerate(("auxiliary", "core"))

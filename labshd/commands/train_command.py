@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @click.option("--stiffness", type=float, default=1.0, show_default=True, help="k of E = k (w - w0)^2 / 2.")
 @click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation of a gradient sample.")
 @click.option("--targets", help='linear-regression: its weights, such as "0.4,-0.3,0.2,-0.1"; one for each input.')
+@click.option("--pixels", help='digits: rows and columns of the images, such as "2x3" for six weights  [default: 8x8].')
 @click.option("--steps", type=int, help="Steps of training.")
 @click.option("--rate", type=float, help="Learning rate (of A, for shd).")
 @click.option("--transfer-rate", type=float, help="shd: rate at which C learns from A.")
@@ -48,6 +49,7 @@ def command(
     stiffness: float,
     noise: float,
     targets: str | None,
+    pixels: str | None,
     ramp: int,
     symmetry_pulses: int,
     resume: Path | None,
@@ -75,7 +77,7 @@ def command(
         raise InputError(f"no algorithm {algorithm!r}{nearest(algorithm, ALGORITHMS)}")
     if (station is None) == (device is None):
         raise click.UsageError("give one of --station FILE and --device FITTED: where shall it be trained?")
-    made = _task(task, {"target": target, "stiffness": stiffness, "noise": noise}, targets)
+    made = _task(task, {"target": target, "stiffness": stiffness, "noise": noise}, targets, pixels)
     where = (station, device, rehearse)
     measured = {"ramp": ramp, "symmetry_pulses": symmetry_pulses}
     try:
@@ -97,26 +99,50 @@ def command(
         click.echo(f"  accuracy {numbers['accuracy']:.4f} ± {numbers['accuracy_std']:.4f} on test images")
     if "rms_error" in numbers:
         click.echo(f"  rms error of the weights {numbers['rms_error']:.4f}, largest {numbers['largest_error']:.4f}")
+    _echo_beside(numbers)
     for warning in numbers.get("warnings", ()):
         click.echo(f"  note: {warning}")
     click.echo(f"  {numbers['steps']} steps, {numbers['pulses']} pulses")
     click.echo(f"kept in {run.folder}")
 
 
-def _task(task: str, of_one: dict[str, float], targets: str | None) -> Task:
+def _task(task: str, of_one: dict[str, float], targets: str | None, pixels: str | None) -> Task:
     from instruments.errors import InputError
     from labshd.trainer import TASKS
 
-    if task == "one-parameter":
-        return TASKS[task](**of_one)
-    if targets is None:
-        return TASKS[task]()
-    if task != "linear-regression":
+    if targets is not None and task != "linear-regression":
         raise InputError(f"--targets are the weights of linear-regression; {task} has none")
+    if pixels is not None and not task.startswith("digits"):
+        raise InputError(f"--pixels are those of the digits; {task} has none")
+    more: dict[str, Any] = of_one if task == "one-parameter" else {}
+    if targets is not None:
+        more = {
+            "targets": _numbers(targets, ",", float, '--targets are numbers with commas between, such as "0.4,-0.3"')
+        }
+    if pixels is not None:
+        more = {"pixels": _numbers(pixels, "x", int, '--pixels are rows and columns, such as "2x3"')}
+    return TASKS[task](**more)
+
+
+def _numbers(said: str, between: str, kind: type[float] | type[int], rule: str) -> tuple[float, ...]:
+    from instruments.errors import InputError
+
     try:
-        return TASKS[task](tuple(float(one) for one in targets.split(",")))
+        return tuple(kind(part) for part in said.split(between))
     except ValueError:
-        raise InputError(f'--targets {targets!r} are no numbers with commas between, such as "0.4,-0.3"') from None
+        raise InputError(f"{rule}, not {said!r}") from None
+
+
+def _echo_beside(numbers: dict[str, Any]) -> None:
+    """The same number on the fitted devices and in floating point, where they were trained as well."""
+    for key, where in (("on_fitted_devices", "simulated on the fitted devices"), ("floating_point", "floating point")):
+        other: dict[str, Any] = numbers.get(key) or {}
+        if "accuracy" in other:
+            click.echo(f"    {where}: {other['accuracy']:.4f} ± {other['accuracy_std']:.4f}")
+        elif "rms_error" in other:
+            click.echo(f"    {where}: rms error {other['rms_error']:.4f}")
+        elif "final" in other:
+            click.echo(f"    {where}: {other['final']:.4f} ± {other['final_std']:.4f}")
 
 
 def _train(

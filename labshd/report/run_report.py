@@ -14,6 +14,7 @@ from instruments.errors import InputError
 from instruments.units import text
 from labshd.report import figures, numbers
 from labshd.report.page import Page, Section
+from labshd.report.replay_report import add_replay
 from labshd.report.sections import add_fit_of_run, add_numbers, add_training, caption_of
 from labshd.runs import Run
 from protocols.protocol import Protocol, Series, segments
@@ -38,6 +39,7 @@ def run_page(run: Run) -> Page:
     _ending(page, run)
     _result(page, run)
     add_training(page, run)
+    add_replay(page, run)
     for array in run.arrays:
         _measured(page, run, array)
     add_fit_of_run(page, run)

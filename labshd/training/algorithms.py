@@ -43,6 +43,14 @@ class Algorithm(ABC):
         """``z = Wᵀ d``."""
         return self.core.backward(d)
 
+    def latest(self) -> FloatArray:
+        """The core weights as last read; of a large array, whose readings are not kept, read again."""
+        return self.core.last if self.core.keeps else self.core.weights()
+
+    def read(self) -> FloatArray:
+        """One reading of the core weights."""
+        return self.core.weights()
+
     def state(self) -> dict[str, Any]:
         """What the algorithm itself remembers from sample to sample, beside the conductances: numbers and arrays."""
         return {}

@@ -21,6 +21,8 @@ from instruments.errors import InputError
 from labshd.training.algorithms import Algorithm
 from labshd.training.tasks import Task
 
+SIDE = 8  # pixels of an image, in rows and in columns
+
 
 @dataclass(frozen=True)
 class Digits:
@@ -31,8 +33,11 @@ class Digits:
 
 
 @cache
-def digits(chosen: tuple[int, ...]) -> tuple[Digits, Digits]:
-    """Training and test images of the chosen digits: every fifth image is for the test."""
+def digits(chosen: tuple[int, ...], pixels: tuple[int, int] = (8, 8)) -> tuple[Digits, Digits]:
+    """Training and test images of the chosen digits: every fifth image is for the test.
+
+    Images of fewer `pixels` (rows, columns) are means over equal areas.
+    """
     try:
         datasets: Any = import_module("sklearn.datasets")
     except ImportError:
@@ -42,10 +47,27 @@ def digits(chosen: tuple[int, ...]) -> tuple[Digits, Digits]:
     loaded: Any = datasets.load_digits()
     labels = np.asarray(loaded.target, dtype=np.int64)
     wanted = np.isin(labels, chosen)
-    images = np.asarray(loaded.data, dtype=np.float64)[wanted] / 16.0
+    images = pooled(np.asarray(loaded.data, dtype=np.float64)[wanted] / 16.0, pixels)
     classes = np.searchsorted(np.array(chosen), labels[wanted])
     test = np.arange(len(classes)) % 5 == 0
     return Digits(images[~test], classes[~test]), Digits(images[test], classes[test])
+
+
+def pooled(images: FloatArray, pixels: tuple[int, int]) -> FloatArray:
+    """Images (number, 64) as means over `pixels` (rows, columns) equal areas; a pixel on a border counts in parts."""
+    if pixels == (SIDE, SIDE):
+        return images
+    rows, columns = (_means(side) for side in pixels)
+    whole = images.reshape(-1, SIDE, SIDE)
+    return np.einsum("ri,nij,cj->nrc", rows, whole, columns).reshape(len(images), -1)
+
+
+def _means(parts: int) -> FloatArray:
+    """(parts, 8) shares of 8 pixels of a line in the mean of each of its equal parts."""
+    edges = np.linspace(0, SIDE, parts + 1)
+    pixel = np.arange(SIDE)
+    overlap = np.minimum(edges[1:, np.newaxis], pixel + 1) - np.maximum(edges[:-1, np.newaxis], pixel)
+    return np.clip(overlap, 0.0, None) * parts / SIDE
 
 
 @dataclass(frozen=True)
@@ -53,7 +75,9 @@ class ClassifyDigits(Task):
     """A network of analog layers with tanh between them and a softmax (one output: a logistic function) at the end.
 
     `chosen` digits; `hidden` widths of the layers between, none for a logistic regression. Weights of the network are
-    `gain` times those of the tiles, which hold -1 to 1.
+    `gain` times those of the tiles, which hold -1 to 1. `pixels` (rows, columns) of the images: fewer than 8 x 8 are
+    means over areas, each of which counts as the pixels that it stands for (the gain of the first layer grows by
+    64/(rows · columns)); a station of few crosspoints can be trained on those.
     """
 
     name: ClassVar[str] = "digits"
@@ -62,9 +86,14 @@ class ClassifyDigits(Task):
     chosen: tuple[int, ...] = (0, 1)
     hidden: tuple[int, ...] = ()
     gain: float = 1.0
+    pixels: tuple[int, int] = (8, 8)
 
     def __post_init__(self) -> None:
         """Refuse what is no classification."""
+        if len(self.pixels) != 2 or not all(1 <= side <= SIDE for side in self.pixels):
+            raise InputError(
+                f"the digits have 8 x 8 pixels; rows and columns of 1 to 8 can be made of them, not {self.pixels}"
+            )
         if (
             len(set(self.chosen)) < 2
             or not set(self.chosen) <= set(range(10))
@@ -76,26 +105,26 @@ class ClassifyDigits(Task):
 
     @property
     def shapes(self) -> tuple[tuple[int, int], ...]:
-        """64 pixels to the hidden layers to one output for two digits, else one for each."""
+        """Pixels to the hidden layers to one output for two digits, else one for each."""
         outputs = 1 if len(self.chosen) == 2 else len(self.chosen)
-        widths = (64, *self.hidden, outputs)
+        widths = (self.pixels[0] * self.pixels[1], *self.hidden, outputs)
         return tuple(zip(widths[1:], widths[:-1], strict=True))
 
     def step(self, layers: Sequence[Algorithm], rng: np.random.Generator) -> float:
         """One image: forward, backward with the readings of the layers, update of each."""
-        train, _ = digits(self.chosen)
+        train, _ = digits(self.chosen, self.pixels)
         at = int(rng.integers(len(train.classes)))
         inputs, output = self._forward(layers, train.images[at])
         d, loss = self._error(output, int(train.classes[at]))
         for layer, x in zip(reversed(layers), reversed(inputs), strict=True):
-            down = self.gain * layer.backward(d) * (1.0 - x**2) if x is not inputs[0] else d
+            down = self.gain * layer.backward(d) * (1.0 - x**2) if x is not inputs[0] else d  # the first is not passed
             layer.update(d, x)
             d = down
         return loss
 
     def evaluate(self, layers: Sequence[Algorithm]) -> dict[str, float]:
         """Part of the test images that are told right, with its binomial standard error."""
-        _, test = digits(self.chosen)
+        _, test = digits(self.chosen, self.pixels)
         told = [self._tell(self._forward(layers, image)[1]) for image in test.images]
         number, right = len(told), int(np.sum(np.array(told) == test.classes))
         # Laplace's rule keeps the error honest where all were right: (right + 1)/(number + 2)
@@ -110,9 +139,11 @@ class ClassifyDigits(Task):
     def _forward(self, layers: Sequence[Algorithm], image: FloatArray) -> tuple[list[FloatArray], FloatArray]:
         """What each layer was given, and what the last one gave."""
         inputs: list[FloatArray] = [image]
+        gain = self.gain * SIDE**2 / (self.pixels[0] * self.pixels[1])
         for layer in layers[:-1]:
-            inputs.append(np.tanh(self.gain * layer.forward(inputs[-1])))
-        return inputs, self.gain * layers[-1].forward(inputs[-1])
+            inputs.append(np.tanh(gain * layer.forward(inputs[-1])))
+            gain = self.gain
+        return inputs, gain * layers[-1].forward(inputs[-1])
 
     def _tell(self, output: FloatArray) -> int:
         return int(output[0] > 0) if len(output) == 1 else int(np.argmax(output))

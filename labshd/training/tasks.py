@@ -79,7 +79,7 @@ class LinearTask(Task):
         x, target = (drawn[0] for drawn in self.samples(rng, 1))
         layer = layers[0]
         d = self.stiffness * (layer.forward(x) - target)
-        weights = layer.core.last if layer.core.keeps else layer.core.weights()
+        weights = layer.latest()
         layer.update(d, x)
         return float(self.losses(weights[np.newaxis])[0])
 
@@ -192,7 +192,7 @@ class LinearRegression(LinearTask):
 
     def evaluate(self, layers: Sequence[Algorithm]) -> dict[str, float]:
         """Root-mean-square and largest error of the weights, each the mean of 16 readings."""
-        read = np.stack([layers[0].core.weights()[0] for _ in range(16)])
+        read = np.stack([layers[0].read()[0] for _ in range(16)])
         error: FloatArray = read.mean(axis=0) - np.array(self.targets)
         return {"rms_error": float(np.sqrt(np.mean(error**2))), "largest_error": float(np.abs(error).max())}
 
