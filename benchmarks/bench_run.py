@@ -86,8 +86,8 @@ def main() -> None:
             bare: list[float] = []
             hand: list[float] = []
             for _ in range(options.rounds):
-                kept.append(seconds(lambda: keep(protocol, block, Path(folder), station)))
-                bare.append(seconds(lambda: list(protocol.run(block))))
+                kept.append(seconds(lambda b=block: keep(protocol, b, Path(folder), station)))
+                bare.append(seconds(lambda b=block: list(protocol.run(b))))
                 hand.append(by_hand(station, messages))
         recorded, unrecorded, visa = (readings / statistics.median(times) for times in (kept, bare, hand))
         print(f"{name}: {len(messages) / readings:.1f} messages a cycle")
