@@ -398,6 +398,30 @@ def test_high_speed_spots_in_the_formats_of_the_guide(bench, box):
     assert errors(box) == [200]
 
 
+def test_the_interlock_is_told_and_lets_beyond_42_v(bench, box):
+    smu = load("keysight-b1500a-smu")(Wire(NAME, bench.library(), instrument="smu", clock=bench.clock), LIMITS)
+    assert str(smu.interlock()) == "interlock open: at most 42 V until it is closed"
+    box.receive("CN 2;DV 2,0,50,1E-3")
+    assert errors(box) == [202]
+    box.close_interlock()
+    assert str(smu.interlock()) == "interlock closed"
+    box.receive("DV 2,0,50,1E-3")
+    assert errors(box) == []
+
+
+def test_a_replay_takes_the_modules_that_were_there(bench):
+    smu = load("keysight-b1500a-smu")(Wire(NAME, bench.library(), instrument="smu", clock=bench.clock), LIMITS)
+    smu.prepare()
+    assert smu.remembered()["modules"]["2"] == "B1517A"
+    sent = []
+    smu.adapter._sink = sent.append
+    smu.recall({"modules": {"1": "B1525A", "2": "B1510A"}})
+    smu.configure(0.1, 1e-5, 1.0)
+    smu.output_on()
+    forced = [message.text for message in sent if message.text.startswith("CN 2;DV 2")]
+    assert forced == ["CN 2;DV 2,20,1.000000E-01,1.000000E-05,0,15;ERRX?"]  # an HPSMU has no 0.5 V range
+
+
 def test_zero_and_restore(bench, box):
     box.receive("CN 2;DV 2,0,0.1,1E-5;DZ 2")
     assert ask(box, "*LRN? 2") == "DV2,12,+0.0000E+00,+1.0000E-04,0,0"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import logging
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 from weakref import WeakKeyDictionary, WeakSet
 
@@ -20,12 +20,13 @@ from pymeasure.adapters import Adapter
 from instruments.drivers.connected import MOST_ERRORS, Connected
 from instruments.errors import InputError, InstrumentError, WrongInstrument
 from instruments.limits import Limits
-from instruments.roles import InstrumentRole
+from instruments.roles import InstrumentRole, Interlock
 
 log = logging.getLogger(__name__)
 
 LONGEST_MESSAGE: Final = 255  # characters; with its termination 256, the command input buffer
 SLOTS: Final = 10
+INTERLOCK_OPEN: Final = 8  # bit of the status byte (Programming Guide, status byte)
 
 
 class Mainframe:
@@ -127,6 +128,20 @@ class KeysightB1500A(Connected, InstrumentRole):
         if not closed.startswith(("CL", "CN")):
             raise InstrumentError(f"{self.name} answered '*LRN? 0' with {closed!r}, where CL or CN and channels belong")
         return closed.startswith("CL")
+
+    def interlock(self) -> Interlock | None:
+        """Without it 42 V is the most: the box tells in bit 3 of the status byte that the interlock is open."""
+        byte = self.numbers("*STB?", 1)[0]
+        return Interlock(not int(byte) & INTERLOCK_OPEN, 42.0)
+
+    def remembered(self) -> dict[str, Any]:
+        """Modules by slot: ranges depend on what is there."""
+        return {"modules": {str(slot): model for slot, model in self.box.modules.items()}}
+
+    def recall(self, remembered: Mapping[str, Any]) -> None:
+        """The modules that were there."""
+        told = remembered.get("modules", {})
+        self.box.modules = {int(slot): str(model) for slot, model in told.items()} or self.box.modules
 
     def check_errors(self) -> None:  # type: ignore[override] - PyMeasure's logs errors and returns them
         """Drain the error queue; `CommandRefused` names every entry."""

@@ -82,6 +82,16 @@ class KeysightB1500AMainframe(FlexTwin):
         smus = [number for number, smu in self.smus.items() if smu.on]
         return smus + [number for number, channel in self.spgu.channels.items() if channel.on]
 
+    def close_interlock(self, *, closed: bool = True) -> None:
+        """What the lid of a test fixture does."""
+        for smu in self.smus.values():
+            smu.interlock_closed = closed
+
+    def status_byte(self) -> int:
+        """As every FLEX instrument, and whether the interlock is open (8)."""
+        is_open = not all(smu.interlock_closed for smu in self.smus.values())
+        return super().status_byte() | (8 if is_open else 0)
+
     # -- commands --------------------------------------------------------------------------------------------------
 
     def _own_commands(self) -> Mapping[str, Command]:

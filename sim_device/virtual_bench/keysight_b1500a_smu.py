@@ -1,7 +1,7 @@
 """Twin of a source-measure unit in a Keysight B1500A: B1517A (HRSMU), in the circuit if it is the cabled one.
 
 Source: B1500A Programming Guide, chapter 4 (``DV``, ``DI``, ``TI``, ``TV``, ``TTIV``) and its tables 4-3 to 4-7 for
-ranges and compliance. The interlock is open: beyond 42 V is refused.
+ranges and compliance. The interlock is open until it is closed: beyond 42 V is refused.
 """
 
 from __future__ import annotations
@@ -91,6 +91,8 @@ class Converters:
 class Smu:
     """One SMU of a box; `cabled` says whether the circuit is at its terminals."""
 
+    interlock_closed = False
+
     def __init__(self, circuit: Circuit, number: int, converters: Converters, *, cabled: bool) -> None:
         self.circuit = circuit
         self.number = number
@@ -146,7 +148,7 @@ class Smu:
         if abs(level) > full * (1 + 1e-9):
             raise FlexError(VALUE)
         volts, amps = (bound, abs(level)) if current else (abs(level), bound)
-        if volts > UNLOCKED:
+        if volts > UNLOCKED and not self.interlock_closed:
             raise FlexError(INTERLOCK)
         most = next(amount for up_to, amount in MOST_CURRENT if volts <= up_to)
         if amps > most * (1 + 1e-9) or bound < LEAST_CURRENT:
