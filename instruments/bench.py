@@ -212,6 +212,12 @@ class Bench:
         if abs(voltage) > self.limits.read_voltage:
             self.count.spent(name, 1)
 
+    def end_block(self) -> None:
+        """Ask every instrument at the end of a trace what it did not take, and whether it has restarted."""
+        for instrument in (self.generator, self.smu, self.switching.bias, self.matrix):
+            if instrument is not None:
+                instrument.end_block()
+
     # -- sequences -----------------------------------------------------------------------------------------------
 
     def begin_sequence(self, name: str) -> None:
@@ -287,12 +293,14 @@ class BenchCrosspoints(Crosspoints):
         sequence = self.bench.tracing.sequence(self._flat, steps, pair)
         if sequence is not None:
             yield from sequence
+            self.bench.end_block()
             return
         for step in steps.reshape(len(steps), -1).tolist():
             for name, count in zip(self._flat, step, strict=True):
                 if count:
                     self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(count))
             yield self.read()
+        self.bench.end_block()
 
     def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
         """Crosspoint by crosspoint, as `instruments.sweeping`; all of it is checked before the first byte is sent."""

@@ -82,6 +82,13 @@ class InstrumentRole(ABC):
     def check_errors(self) -> None:
         """Drain the error queue (bounded); `CommandRefused` names every entry."""
 
+    def end_block(self) -> None:
+        """At the end of a block of steps: as `check_errors`; `InstrumentError` where the instrument has restarted.
+
+        A restart loses the settings, and not every connection is lost by it.
+        """
+        self.check_errors()
+
     @abstractmethod
     def is_off(self) -> bool:
         """Ask the instrument itself whether every output is off (or every relay open)."""

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from instruments.drivers.connected import MOST_ERRORS, Connected
+from instruments.errors import InstrumentError
+
+POWER_ON: Final = 128  # event status: switched on since `*CLS` of `prepare` (IEEE 488.2, 11.5.1.1.2)
 
 
 class Scpi(Connected):
@@ -17,6 +22,22 @@ class Scpi(Connected):
     def check_errors(self) -> None:  # type: ignore[override] - PyMeasure's logs errors and returns them
         """Drain the error queue; `CommandRefused` names every entry."""
         errors = self._errors()
+        if errors:
+            raise self.refused(errors, "what was sent before")
+
+    def end_block(self) -> None:
+        """Event status and error queue in one message."""
+        status, _, first = self.ask("*ESR?;:SYST:ERR?").strip().partition(";")
+        errors = [] if _is_none(first) else [first, *self._errors()]
+        try:
+            restarted = bool(int(float(status)) & POWER_ON)
+        except ValueError:
+            raise InstrumentError(f"{self.name} answered '*ESR?' with {status!r}, where a number belongs") from None
+        if restarted:
+            raise InstrumentError(
+                f"{self.name} was switched off and on again: its settings are gone, and what was done since the last "
+                "block is doubtful; open the station again"
+            )
         if errors:
             raise self.refused(errors, "what was sent before")
 

@@ -54,6 +54,13 @@ class ScpiTwin:
     def reset(self) -> None:
         """``*RST``: settings to their defaults."""
 
+    def restart(self) -> None:
+        """Switched off and on again: defaults, no errors, and the event status says so."""
+        self.reset()
+        self.clear()
+        self.errors.clear()
+        self.event_status = POWER_ON
+
     def finish(self) -> None:
         """Wait until pending operations are complete (``*OPC?``, ``*WAI``)."""
 
