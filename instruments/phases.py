@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from instruments.errors import InputError
+from instruments.units import text
 from instruments.wiring import (
     GROUNDED_FOR_GOOD,
     BiasLevels,
@@ -132,7 +133,7 @@ def _floating(terminal: Terminal) -> Joined:
 
 
 def _held(terminal: Terminal, volts: float) -> Joined:
-    return Joined(terminal, Condition.HELD, Source.BIAS, f"held at {volts:g} V")
+    return Joined(terminal, Condition.HELD, Source.BIAS, f"held at {text(volts, 'V')}")
 
 
 # -- three terminals -----------------------------------------------------------------------------------------------

@@ -18,13 +18,19 @@ if TYPE_CHECKING:
 @click.argument("station", type=common.FILE)
 @common.rehearse_option
 @common.runs_option
+@click.option("--drawing", is_flag=True, help="Draw the wiring and the phases instead; no instrument is asked.")
+@click.option("--out", type=click.Path(path_type=Path), help="The drawing: .svg, .png or .pdf  [default: STATION.svg].")
 @common.as_json
-def command(station: Path, rehearse: bool, runs: Path | None, as_json: bool) -> int:
+def command(station: Path, rehearse: bool, runs: Path | None, drawing: bool, out: Path | None, as_json: bool) -> int:
     """Check STATION: the file, then every instrument: who it is, calibration, interlock, errors, whether it is off.
+
+    With --drawing: who is cabled to what, and who is driven, grounded, held or floating in each phase.
 
     Tells the pulses that each crosspoint got in all runs. A resistor that [check] names is measured, within the limits
     of the station; nothing is driven else. Exit 0 when there is no problem, 1 otherwise, 2 when the file is wrong.
     """
+    if drawing or out is not None:
+        return _draw(station, out or Path(f"{station.stem}.svg"), as_json)
     from labshd.checking import check_bench
 
     found = check_bench(station, rehearse=rehearse, runs=runs)
@@ -37,6 +43,25 @@ def command(station: Path, rehearse: bool, runs: Path | None, as_json: bool) -> 
     for problem in found.problems:
         click.echo(f"FAIL  {problem}")
     return int(not found.ok)
+
+
+def _draw(station: Path, out: Path, as_json: bool) -> int:
+    """The wiring in words, and as a drawing in a file."""
+    from labshd.station_file import read_station_file
+    from labshd.station_schema import BenchFile
+    from labshd.wiring_drawing import save_drawing
+    from labshd.wiring_text import wiring_json, wiring_text
+
+    file, _ = read_station_file(station)
+    if not isinstance(file, BenchFile):
+        raise click.UsageError(f"{station} is simulated: it has no wiring to draw")
+    written = save_drawing(file, out)
+    if as_json:
+        common.print_json({"station": str(station), "drawing": str(written), **wiring_json(file)})
+    else:
+        click.echo(wiring_text(file))
+        click.echo(f"\ndrawn in {written}")
+    return 0
 
 
 def _print_instrument(one: InstrumentReport) -> None:
