@@ -168,7 +168,7 @@ def station(random_: random.Random, allowed: Limits) -> tuple[BenchCrosspoints, 
     kind = random_.choice(list(Kind))
     wiring = wiring_of(random_, kind)
     halves = "keysight-81160a-halves" if kind is Kind.CROSSBAR else "keysight-81160a"
-    smus = [name for name, driver in known().items() if driver.role == "smu" and not driver.box]
+    smus = [name for name, driver in known().items() if driver.role == "smu" and not driver.channels]
     drivers = {
         "generator": halves,
         "smu": random_.choice(smus),

@@ -78,6 +78,8 @@ def kill_one(folder: Path, station: str, random_: random.Random) -> tuple[int, i
     listener.join()
     child.stdout.close()
     whole = [line for line in said if line.endswith(b"\n")]
+    if b"new\n" not in whole:
+        raise RuntimeError("a child ended before it recorded anything; see above for why")
     last = len(whole) - 1 - whole[::-1].index(b"new\n")
     counts = whole[last + 1 :]
     return int(counts[-1]) if counts else 0, whole.count(b"new\n")

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
+from instruments.bench import Bench
 from instruments.clock import Clock
-from instruments.errors import InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
+from instruments.crosspoints import Origin
+from instruments.errors import InputError, InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
 from instruments.limits import Limits
-from instruments.roles import InstrumentRole, every
+from instruments.roles import InstrumentRole, PulseSource, SourceMeasureUnit, SwitchMatrix, every
 from labshd.boxes import Box, boxes, named_roles
 from labshd.station_schema import BenchFile, InstrumentEntry, InstrumentsEntry
 from labshd.toml_file import TomlFile
 
 if TYPE_CHECKING:
     from instruments.wire import Sink
+
+
+Role = TypeVar("Role", bound=InstrumentRole)
 
 
 @dataclass
@@ -147,6 +152,36 @@ def _verify(entry: InstrumentEntry, identity: str, expected: str) -> None:
             f"{entry.resource} is {identity!r}, the station file expects serial {entry.serial!r}; "
             "is it another box of the same model? correct the resource or the serial"
         )
+
+
+def bench_of(file: BenchFile, opened: Mapping[str, Opened], clock: Clock, kind: str) -> Bench:
+    """The bench of a station whose instruments are open; `kind` is that of its origin."""
+
+    def instrument(role: str, expected: type[Role]) -> Role | None:
+        if role not in opened:
+            return None
+        found = opened[role].instrument
+        if not isinstance(found, expected):
+            raise InputError(f"driver {opened[role].report.driver!r} is no {expected.__name__}")
+        return found
+
+    generator, smu = instrument("generator", PulseSource), instrument("smu", SourceMeasureUnit)
+    if generator is None or smu is None:
+        raise InputError("a bench needs a generator and a source-measure unit")
+    identities = {role: one.report.identity for role, one in opened.items()}
+    return Bench(
+        generator,
+        smu,
+        instrument("matrix", SwitchMatrix),
+        wiring=file.bench_wiring(),
+        limits=file.limits,
+        pulses=file.pulse_pair(),
+        reading=file.read_setting(),
+        settle=file.pulses.settle,
+        clock=clock,
+        origin=Origin(kind, {"station": file.name, "instruments": identities}),
+        bias=instrument("bias", SourceMeasureUnit),
+    )
 
 
 def switch_off(opened: dict[str, Opened]) -> list[Exception]:

@@ -9,22 +9,22 @@ from __future__ import annotations
 import atexit
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from instruments.bench import Bench, BenchCrosspoints
-from instruments.clock import Clock, RealClock
-from instruments.crosspoints import Crosspoints, Origin
+from instruments.bench import BenchCrosspoints
+from instruments.clock import RealClock
+from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
-from instruments.roles import InstrumentRole, PulseSource, SourceMeasureUnit, SwitchMatrix
 from labshd import opening
 from labshd.belonging import PulsesOfRun, belongs
+from labshd.exits import GUARD
 from labshd.opening import Link, Opened
 from labshd.provenance import StationRecord
 from labshd.pulse_budget import earlier_pulses
 from labshd.runs import runs_folder
-from labshd.signals import Terminated
+from labshd.signals import Terminated, interrupts
 from labshd.station_file import read_station_file
 from labshd.station_schema import BenchFile, SimulatedFile, StationFile
 from labshd.tap import Tap
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
     from labshd.bench_lock import BenchLock
     from labshd.pulse_notes import PulseNotes
     from sim_device.virtual_bench import VirtualBench
-
-
-Role = TypeVar("Role", bound=InstrumentRole)
 
 
 class Station:
@@ -74,6 +71,9 @@ class Station:
         belongs(block, self)
         # Whatever ends the process, `safe` runs.
         atexit.register(self.safe)
+        self._guarded = self._bench is not None
+        if self._guarded:
+            GUARD.hold()
 
     @property
     def instruments(self) -> Mapping[str, Opened]:
@@ -121,9 +121,11 @@ class Station:
         )
 
     def safe(self) -> None:
-        """Nothing driven; idempotent; never raises."""
+        """Nothing driven; idempotent; never raises. Ctrl-C and the like wait until it is done."""
         if self._block is not None:
-            self._block.safe()
+            with interrupts() as caught:
+                caught.hold()
+                self._block.safe()
 
     def close(self) -> None:
         """Everything off, connections closed. Idempotent."""
@@ -132,6 +134,9 @@ class Station:
         opening.close_all(self._opened)
         if self._lock is not None:
             self._lock.release()
+        if self._guarded:
+            self._guarded = False
+            GUARD.release()
         self._opened = {}
         self._block = None
 
@@ -246,7 +251,7 @@ def _opened_bench(file: BenchFile, toml: TomlFile, virtual: VirtualBench | None,
     opened, failed = opening.open_each(file, link, tap)
     opening.refuse_unreachable(toml, opened, failed)
     names = file.grid()
-    bench = _bench(file, opened, link.clock, "rehearsal" if virtual is not None else "bench")
+    bench = opening.bench_of(file, opened, link.clock, "rehearsal" if virtual is not None else "bench")
     block = BenchCrosspoints(bench, np.array(names, dtype=np.str_))
     return Station(file, toml, block, names=names, opened=opened, tap=tap, virtual=virtual, lock=lock)
 
@@ -256,34 +261,6 @@ def lock_of(file: BenchFile, toml: TomlFile) -> BenchLock:
     from labshd.bench_lock import BenchLock
 
     return BenchLock((entry.resource for entry in opening.entries(file).values()), toml.path)
-
-
-def _bench(file: BenchFile, opened: dict[str, Opened], clock: Clock, kind: str) -> Bench:
-    def instrument(role: str, expected: type[Role]) -> Role | None:
-        if role not in opened:
-            return None
-        found = opened[role].instrument
-        if not isinstance(found, expected):
-            raise InputError(f"driver {opened[role].report.driver!r} is no {expected.__name__}")
-        return found
-
-    generator, smu = instrument("generator", PulseSource), instrument("smu", SourceMeasureUnit)
-    if generator is None or smu is None:
-        raise InputError("a bench needs a generator and a source-measure unit")
-    identities = {role: one.report.identity for role, one in opened.items()}
-    return Bench(
-        generator,
-        smu,
-        instrument("matrix", SwitchMatrix),
-        wiring=file.bench_wiring(),
-        limits=file.limits,
-        pulses=file.pulse_pair(),
-        reading=file.read_setting(),
-        settle=file.pulses.settle,
-        clock=clock,
-        origin=Origin(kind, {"station": file.name, "instruments": identities}),
-        bias=instrument("bias", SourceMeasureUnit),
-    )
 
 
 def link_to(file: BenchFile, virtual: VirtualBench | None) -> Link:
