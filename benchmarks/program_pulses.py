@@ -4,10 +4,11 @@
 
 Every method programs the same targets (5 levels between 10 % and 90 % of the window of each individual, twice) within
 ± 1 % of that window, with at most 300 pulses a target, and may use voltages up to the limit named. Fixed steps are
-given at several voltages; the guided way is compared with the pulse that the station file names, and with the best of
-all, as if that had been known. The guided way knows nothing beforehand but the window, or has the fitted device file
-that `labshd fit` would write: steps of the station's pulse, nothing of other voltages. Pulses of the ECRAM station are
-2 µs long, so that the best fixed step is within its voltages. Prints pulses per target, standard error over targets.
+given at several voltages, one pulse between two readings; the guided way is compared with the pulse that the station
+file names, and with the best of all, as if that had been known. The guided way knows nothing beforehand but the window,
+or has the fitted device file that `labshd fit` would write: steps of the station's pulse, nothing of other voltages.
+Pulses of the ECRAM station are 2 µs long, so that the best fixed step is within its voltages. Prints pulses per target,
+standard error over targets.
 """
 
 from __future__ import annotations
@@ -88,7 +89,8 @@ def main(individuals: int) -> None:
             equal = [mean for reached, mean in fixed if reached >= success] or [mean for _, mean in fixed]
             own = next(mean for v, (_, mean) in zip(voltages, fixed, strict=True) if v == STATION[station_file])
             print(
-                f"  {name}: {pulses / own:.2f} of the fixed step of the station, {pulses / min(equal):.2f} of the best"
+                f"  {name}: {pulses / own:.2f} of write-verify with the station's pulse (target 0.50, equal success), "
+                f"{pulses / min(equal):.2f} of the best of all fixed pulses"
             )
 
 

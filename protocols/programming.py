@@ -109,7 +109,7 @@ class Way:
         now, spent, state = start.conductance[-1], np.zeros(shape, dtype=np.int64), np.zeros(shape, dtype=np.int64)
         course, counts = [now], [spent.copy()]
         while True:
-            state[np.abs(now - self.target) <= self.tolerance] = _DONE
+            self._arrive(state, now)
             self._give_up(state, np.array(course), np.array(counts))
             moving = self.watch.going & (state == 0) & (spent < most)
             if not moving.any():
@@ -133,13 +133,19 @@ class Way:
         return int(np.sum(state == _DONE))
 
     def _limited(self, cell: tuple[int, int], now: FloatArray, left: int) -> Move:
-        move = self.ways[cell].move(float(now[cell]), self.target)
+        move = self.ways[cell].move(float(now[cell]), self.target, self.tolerance)
         return Move(int(np.sign(move.count)) * min(abs(move.count), left), move.level)
 
     def _learn(self, moves: dict[tuple[int, int], Move], level: float, before: FloatArray, now: FloatArray) -> None:
         for cell, move in moves.items():
             if move.level == level and np.isfinite(before[cell]) and np.isfinite(now[cell]):
                 self.ways[cell].saw(float(before[cell]), float(now[cell]), move)
+
+    def _arrive(self, state: IntArray, now: FloatArray) -> None:
+        for row, column in np.argwhere(state == 0).tolist():
+            g = float(now[row, column])
+            if np.isfinite(g) and self.ways[row, column].arrived(g, self.target, self.tolerance):
+                state[row, column] = _DONE
 
     def _give_up(self, state: IntArray, course: FloatArray, counts: IntArray) -> None:
         """Crosspoints that many pulses one way did not move: this target is left, the others are tried."""

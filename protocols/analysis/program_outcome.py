@@ -77,16 +77,16 @@ def outcomes(series: Series) -> list[Outcome]:
         asked = target_of(phase, series.unit)
         if asked is None:
             continue
-        # The reading that the way began with belongs to what was before; it was taken without a pulse.
-        moved = last - 1 if not np.any(counts[first:last]) else first + int(np.flatnonzero(counts[first:last])[-1])
-        end = float(g[moved])
-        verify = g[runs[index + 1][1] : runs[index + 1][2]] if _verified(runs, index) else g[moved : moved + 1]
+        # The last pulse, else the first reading: it may be read again, and in a block others are still on their way.
+        moved = first + int(np.flatnonzero(counts[first:last])[-1]) if np.any(counts[first:last]) else first
+        reached = bool(np.any(np.abs(g[moved:last] - asked[0]) <= asked[1]))
+        verify = g[runs[index + 1][1] : runs[index + 1][2]] if _verified(runs, index) else g[last - 1 : last]
         verify = verify[np.isfinite(verify)]
         left = float(verify.mean()) - asked[0] if verify.size else math.nan
         scatter = float(verify.std(ddof=1)) if verify.size > 1 else noise
         found.append(
             Outcome(
-                *asked, abs(end - asked[0]) <= asked[1], int(np.sum(np.abs(counts[first:last]))),
+                *asked, reached, int(np.sum(np.abs(counts[first:last]))),
                 left, scatter / math.sqrt(max(verify.size, 1)),
                 stalled(g[first : moved + 1], counts[first : moved + 1], noise, asked[1]),
             )
