@@ -159,7 +159,7 @@ def test_check_and_safe_speak_of_both_roles(path, capsys):
     assert capsys.readouterr().out.count("outputs off") == 2
 
 
-def test_off_in_one_role_leaves_nothing_of_a_b1500a_on_and_the_other_needs_its_compliance_again(tmp_path):
+def test_off_in_one_role_leaves_the_other_at_work_and_the_last_one_leaves_nothing_on():
     found, _, _, bench = opened(B1500A)
     generator, smu = (found[role].instrument for role in ("generator", "smu"))
     for role in (generator, smu):
@@ -167,12 +167,14 @@ def test_off_in_one_role_leaves_nothing_of_a_b1500a_on_and_the_other_needs_its_c
     generator.output_on()
     smu.configure(0.1, 1e-5, 1.0)
     smu.output_on()
-    assert bench.outputs_on() == [RESOURCE]
+    bench.twins[RESOURCE].receive("CN 4")  # somebody else's
     generator.off()
-    assert bench.is_safe()
-    smu.output_on()  # the bias goes out with its compliance again
+    assert bench.twins[RESOURCE].closed() == [2, 4]
     assert smu.measure()[0].status == Status.OK
     smu.off()
+    assert bench.is_safe()
+    generator.output_on()
+    generator.off()
     assert bench.is_safe()
     assert bench.largest_current_limit == pytest.approx(1e-5)
 
@@ -201,6 +203,43 @@ def test_a_run_is_repeated_to_the_last_bit(path, tmp_path):
     found = replay(open_run(run.folder))
     assert found.identical, found.difference
     assert found.messages == found.messages_recorded > 20
+
+
+@pytest.mark.parametrize("gate", ["floating", "grounded"])
+def test_a_gate_that_floats_or_is_grounded_while_the_channel_is_read(tmp_path, gate):
+    path = station_file(tmp_path, {'kind = "three-terminal"': f'kind = "three-terminal"\nread_gate = "{gate}"'})
+    with open_station(path, rehearse=True) as station:
+        block, box = station.first, station.virtual.twins[RESOURCE]
+        for _ in range(2):
+            block.pulse(3)
+            assert block.read().status[0, 0, 0] == Status.OK
+            assert box.closed() == ([2] if gate == "floating" else [2, 101])
+        assert station.virtual.faults == []
+    assert sum(one.pulses for one in station.virtual.applied) == 6
+    assert station.virtual.is_safe()
+
+
+def test_three_roles_of_one_box_set_and_reset_a_1t1r_cell(tmp_path):
+    text = (STATIONS / "1t1r.toml").read_text(encoding="utf-8")
+    for role, (driver, resource, instead) in {
+        "generator": ("keysight-81160a", "TCPIP0::192.168.0.11::inst0::INSTR", ("keysight-b1500a-spgu", 401)),
+        "smu": ("keithley-2450", "TCPIP0::192.168.0.12::inst0::INSTR", ("keysight-b1500a-smu", 1)),
+        "bias": ("keithley-2400", "GPIB0::24::INSTR", ("keysight-b1500a-smu", 3)),
+    }.items():
+        old = f'[instruments.{role}]\ndriver = "{driver}"\nresource = "{resource}"'
+        assert old in text
+        new = f'[instruments.{role}]\ndriver = "{instead[0]}"\nresource = "{RESOURCE}"\nchannel = {instead[1]}'
+        text = text.replace(old, new)
+    path = tmp_path / "bench.toml"
+    path.write_text(text, encoding="utf-8")
+    with open_station(path, rehearse=True) as station:
+        run = record(UpdateResponse(pulses=5, cycles=1, rest=2), station["A1"], runs=tmp_path / "runs", station=station)
+        assert run.status == "finished"
+        assert station.virtual.faults == []
+        assert sum(one.pulses for one in station.virtual.applied) == 10
+        assert station.virtual.is_safe()
+    found = replay(open_run(run.folder))
+    assert found.identical, found.difference
 
 
 # -- faults ------------------------------------------------------------------------------------------------------------

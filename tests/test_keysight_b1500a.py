@@ -62,9 +62,9 @@ def test_a_channel_without_the_module_that_the_role_needs_is_refused_with_what_t
         KeysightB1500ASmu(None, LIMITS, channel=11)
 
 
-def test_two_roles_on_one_connection_reset_the_box_once_and_either_switches_all_of_it_off():
+def test_two_roles_on_one_connection_reset_the_box_once_and_the_last_one_switches_all_of_it_off():
     first = [("*RST", None), ("ERRX?", NONE), ("UNT?", UNITS), (SPGU_SETUP, NONE), ("FMT 11,0;TSR;ERRX?", NONE)]
-    used = [*BIAS, ("CL", None), ("*LRN? 0", "CL\r")]
+    used = [*BIAS, ("CN 101;ERRX?", NONE), ("CL 101", None), ("CL", None), ("*LRN? 0", "CL\r")]
     again = [("*RST", None), ("ERRX?", NONE), (SPGU_SETUP, NONE)]
     with pulses(*first, *used, *again) as generator:
         smu = KeysightB1500ASmu(generator.adapter, LIMITS)
@@ -72,7 +72,9 @@ def test_two_roles_on_one_connection_reset_the_box_once_and_either_switches_all_
         smu.prepare()
         smu.configure(0.1, 5e-5, 1.0)
         smu.output_on()
+        generator.output_on()
         generator.off()
+        smu.off()
         assert smu.is_off()
         with pytest.raises(InputError, match="output is off"):
             smu.measure()
@@ -458,7 +460,9 @@ def test_both_roles_through_one_wire(bench):
     assert later - at == pytest.approx(0.02, abs=2e-4)  # one line cycle of 50 Hz
     assert (first.status, second.status) == (Status.OK, Status.OK)
     assert [message.text for message in sent].count("*RST") == 1
-    smu.off()
+    for role in (smu, generator):
+        role.off()
+    assert [message.text for message in sent][-2:] == ["CL 2", "CL"]
     assert bench.is_safe()
     assert bench.faults == []
     with pytest.raises(InputError, match="output switch is open"):

@@ -58,10 +58,9 @@ class Mainframe:
         for role in self.roles:
             role.forget()
 
-    def was_switched_off(self) -> None:
-        """No output is on."""
-        for role in self.roles:
-            role.on = False
+    def others_on(self, one: KeysightB1500A) -> bool:
+        """Whether another role of this box has its output on, as far as is known here."""
+        return any(role.on for role in self.roles if role is not one)
 
 
 def flex(value: float) -> str:
@@ -118,9 +117,12 @@ class KeysightB1500A(Connected, InstrumentRole):
         box.prepared.add(self.channel)
 
     def off(self) -> None:
-        """Every output of the box off, whichever role asks: ``CL`` opens all output switches and ends all pulses."""
-        self.box.was_switched_off()
-        self.switch_off("CL")
+        """Own output off while another role is at work, else ``CL``: all output switches of the box, whosever.
+
+        So a stop of all roles ends with the whole box off, and a change of phase leaves the other role as it is.
+        """
+        self.on = False
+        self.switch_off(f"CL {self.channel}" if self.box.others_on(self) else "CL")
 
     def is_off(self) -> bool:
         """Whether the box says that all its output switches are open."""
