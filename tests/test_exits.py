@@ -38,6 +38,7 @@ if how == "waits":
         time.sleep(60)
 if how == "twice":
     try:
+        print("waiting", flush=True)
         time.sleep(60)
     finally:
         print("leaving", flush=True)
@@ -94,6 +95,7 @@ def test_a_script_that_is_told_to_end_leaves_everything_off(tmp_path, how, name)
 def test_ctrl_c_again_and_again_does_not_keep_anything_on(tmp_path):
     with served(tmp_path) as bench:
         child = script("twice", bench.file)
+        assert child.stdout.readline() == "waiting\n"
         child.send_signal(signal.SIGINT)
         assert child.stdout.readline() == "leaving\n"
         for _ in range(20):
@@ -151,7 +153,8 @@ def test_a_console_that_closes_waits_until_the_bench_is_let_go():
 
     def working():
         begin.set()
-        closing.join(60)
+        while closing.is_alive():
+            threading.Event().wait(0.001)
 
     with pytest.raises(KeyboardInterrupt):
         working()  # interrupted, while the handler waits
