@@ -22,7 +22,7 @@ from labshd.training.floating import floating_point
 from labshd.training.registry import TASKS
 from labshd.training.start import Start
 from labshd.training_blocks import Grid, arranged, auxiliary_and_core, left_of_budget
-from labshd.training_record import CHECKPOINT, Kept, record_training
+from labshd.training_record import CHECKPOINT, TWIN_STEPS, Kept, record_training
 from labshd.twins import assembled_training, expectation, pulses_expected, trained_twin
 from sim_device.crosspoints import SimCrosspoints
 from sim_device.fitted import FittedDevice
@@ -42,7 +42,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-TWIN_STEPS = "steps-fitted.csv"  # the steps of the same training on the fitted devices, beside those of the bench
 
 
 def train_on_station(

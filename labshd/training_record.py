@@ -27,7 +27,8 @@ from protocols.protocol import Points
 
 CHECKPOINT = "checkpoint.npz"  # name of the checkpoint in the folder of a training
 CHECKPOINT_EVERY = 30.0  # seconds
-EVALUATION = "evaluation"
+TWIN_STEPS = "steps-fitted.csv"  # of the same training on the fitted devices, beside those of the bench
+EVALUATION = "evaluation"  # phase of readings that tell how good the weights are
 
 
 @dataclass(frozen=True)

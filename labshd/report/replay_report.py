@@ -63,7 +63,7 @@ def add_replayed(section: Section, folder: Path, unit: str) -> None:
     ]
     section.table(columns, (_row(one, unit) for one in found["crosspoints"]), "Readings inside the 95 % band")
     for array, figure in figures_of(folder, unit):
-        section.figure(figure, _CAPTION.format(array=f"Array {array}." if array else "").strip())
+        section.figure(figure, _CAPTION.format(array=f"Array {array}." if array else "").strip(), kind="png")
 
 
 def _row(one: dict[str, Any], unit: str) -> list[str]:

@@ -15,7 +15,8 @@ from instruments.units import text
 from labshd.report import figures, numbers
 from labshd.report.page import Page, Section
 from labshd.report.replay_report import add_replay
-from labshd.report.sections import add_fit_of_run, add_numbers, add_training, caption_of
+from labshd.report.sections import add_fit_of_run, add_numbers, caption_of
+from labshd.report.training_report import add_training
 from labshd.runs import Run
 from protocols.protocol import Protocol, Series, segments
 
@@ -109,6 +110,8 @@ def _measured(page: Page, run: Run, array: str) -> None:
         section.figure(figures.map_figure(series), "The last reading of every crosspoint.")
         for figure in _block_figures(section, run, series):
             section.figure(figure, caption_of(figure))
+    if array and rows * columns > 1:
+        return  # the section of the training shows every weight
     for row, column in [(row, column) for row in range(rows) for column in range(columns)][:_SHOWN]:
         _crosspoint(section, run, series.crosspoint(row, column), _result_at(run, row, column), (row, column))
 

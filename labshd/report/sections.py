@@ -1,11 +1,9 @@
-"""Sections that several reports share: numbers with uncertainties, a fit, a training."""
+"""Sections that several reports share: numbers with uncertainties, a fit."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from instruments.errors import InputError
 from labshd.fitting import fit_again
@@ -26,26 +24,6 @@ def add_numbers(section: Section, result: Mapping[str, Any]) -> Section:
     for name, columns, rows in numbers.lists(result):
         section.table(columns, rows, name)
     return section
-
-
-def add_training(page: Page, run: Run) -> None:
-    """Course and orbit of a training, from its steps."""
-    if run.kind != "train":
-        return
-    section = page.section("Training")
-    try:
-        steps = run.steps()
-    except InputError as error:
-        section.notice(str(error), "bad")
-        return
-    if steps is None or not len(steps) or not run.result:
-        section.text("No step was done.")
-        return
-    from labshd.training.figures import figures as training_figures
-
-    history = {str(name): steps[name].to_numpy(dtype=np.float64) for name in steps.columns}
-    for figure in training_figures(history, run.result):
-        section.figure(figure, caption_of(figure))
 
 
 def add_fit_of_run(page: Page, run: Run) -> None:
