@@ -23,6 +23,8 @@ from sim_device.virtual_bench.ageing import Ageing
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "protocols"
 # name -> (settings, changes of the virtual device, which figure)
 SHOWN: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
+    "update-response": ({"pulses": 300}, {}, 1),
+    "symmetry-point": ({}, {}, 0),
     "pulse-window": ({}, {}, 0),
     "program": ({"repeats": 3, "highest": 2.9}, {}, 0),
     "relaxation": ({}, {"volatile_time": 0.5}, 0),
@@ -36,6 +38,20 @@ SHOWN: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     ),
     "half-select": ({}, {}, 0),
 }
+# name of the figure -> (protocol, settings, station file, its text replaced, which figure)
+OTHERS: dict[str, tuple[str, dict[str, Any], str, dict[str, str], int]] = {
+    "update-ramps": (
+        "update-response",
+        {"pulses": 120, "ramp": "voltage", "lowest": "1.3 V", "highest": "2.2 V"},
+        "ecram.toml",
+        {"500 ns": "5 us"},
+        1,
+    ),
+    "forming": ("forming", {}, "rram.toml", {'device = "rram" ': 'device = "rram-pristine" '}, 0),
+    "iv-sweep": ("iv-sweep", {"cycles": 10, "step": "25 mV"}, "rram.toml", {}, 0),
+    "iv-cycles": ("iv-sweep", {"cycles": 30}, "rram.toml", {}, 1),
+    "spike-timing": ("spike-timing", {"repeats": 20}, "ecram.toml", {"500 ns": "2 us"}, 0),
+}
 
 
 def main() -> None:
@@ -44,6 +60,13 @@ def main() -> None:
     for name, (settings, changes, which) in SHOWN.items():
         protocol = catalogue.find(name).model_validate(settings)
         with rehearsed(seed=2, **changes) as station:
+            series, _ = recorded(protocol, station["A1"])
+        result = protocol.results(series)
+        protocol.figures(series, result)[which].savefig(FOLDER / f"{name}.png", dpi=90)
+        print(f"{name}: {result['verdict']}")
+    for name, (of, settings, station_file, edit, which) in OTHERS.items():
+        protocol = catalogue.find(of).model_validate(settings)
+        with rehearsed(station_file, edit=edit, seed=2) as station:
             series, _ = recorded(protocol, station["A1"])
         result = protocol.results(series)
         protocol.figures(series, result)[which].savefig(FOLDER / f"{name}.png", dpi=90)

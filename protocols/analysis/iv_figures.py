@@ -52,6 +52,8 @@ def _loops(ax: Axes, loops: Loops) -> None:
 
 
 def _cycles(loops: Loops) -> Figure:
+    from matplotlib.ticker import LogLocator, NullFormatter
+
     figure, (volts, levels) = new_figure(2, height=2.4)
     for up, name, after, colour, mark in ((True, "set", "on", UP, "^"), (False, "reset", "off", DOWN, "v")):
         found = [
@@ -65,8 +67,9 @@ def _cycles(loops: Loops) -> Figure:
             levels.semilogy(cycle, g, f"{mark}-", color=colour, markersize=4, label=after)
     for ax in (volts, levels):
         ax.set_xlabel("cycle", fontsize=10)
-        legend(ax)
+        legend(ax, loc="lower left", bbox_to_anchor=(0.0, 1.0), ncols=2, borderaxespad=0.2)
     si_axis(volts.yaxis, "voltage", "V")
     si_axis(levels.yaxis, "conductance", "S")
-    levels.yaxis.set_minor_formatter(levels.yaxis.get_major_formatter())
+    levels.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    levels.yaxis.set_minor_formatter(NullFormatter())
     return figure
