@@ -113,10 +113,10 @@ def test_two_digits_on_six_and_six_devices_of_a_bench(tmp_path: Path) -> None:
     pytest.importorskip("sklearn", reason="scikit-learn ships the digits")
     task = ClassifyDigits((0, 1), pixels=(2, 3))
     with row(tmp_path, 6) as station:
-        run = trained(station, tmp_path, task, steps=400, rate=0.02, transfer_rate=0.1, every=1)
+        run = trained(station, tmp_path, task, steps=300, rate=0.02, transfer_rate=0.1, every=1)
     found: dict[str, Any] = run.result or {}
     # 72 test images: a guess is right on half of them ± 6 %; measured .93 after 600 steps, floating point .96
-    assert found["accuracy"] > 0.8
+    assert found["accuracy"] > 0.75
     assert found["accuracy"] > found["floating_point"]["accuracy"] - 4 * found["accuracy_std"]
     assert found["accuracy"] == pytest.approx(found["on_fitted_devices"]["accuracy"], abs=5 * found["accuracy_std"])
 
@@ -167,9 +167,10 @@ def test_a_budget_that_would_not_last_is_refused_before_a_pulse(tmp_path: Path) 
 
 
 def test_a_training_that_would_pass_the_budget_is_refused_before_its_first_step(tmp_path: Path) -> None:
-    with row(tmp_path, edit={"pulses_per_crosspoint = 1_000_000": "pulses_per_crosspoint = 1_500"}) as station:
-        with pytest.raises(LimitError, match="the training would pass") as refused:
-            trained(station, tmp_path, steps=6000)
+    small = {"pulses_per_crosspoint = 1_000_000": "pulses_per_crosspoint = 1_500"}
+    would_pass = pytest.raises(LimitError, match="the training would pass")
+    with row(tmp_path, edit=small) as station, would_pass as refused:
+        trained(station, tmp_path, steps=6000)
     assert "--steps" in str(refused.value)
     assert {run.kind for run in list_runs(tmp_path)} == {"protocol"}
 

@@ -29,7 +29,9 @@ def add_training(page: Page, run: Run) -> None:
         return
     from labshd.training.figures import figures
 
-    drawn = [*figures(history, run.result), loss_figure(history, twin), pulses_figure(history, twin)]
+    drawn = list(figures(history, run.result))
+    drawn += [loss_figure(history, twin)] if "loss" in history else []
+    drawn += [pulses_figure(history, twin)] if any(name.endswith("_pulses") for name in history) else []
     if (portraits := portraits_figure(run)) is not None:
         section.figure(portraits, caption_of(portraits), kind="png")  # thousands of coloured marks
     for figure in drawn:
