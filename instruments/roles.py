@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from instruments.clock import Clock
 from instruments.crosspoints import Pulse, Status
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
@@ -111,6 +112,8 @@ class PulseSource(InstrumentRole):
 
     shortest_width: float  # [s]
     longest_burst: int  # pulses in one go
+    clock: Clock
+    _rest: float | None = None  # [s] after each of the configured pulses, where a burst would leave too little
 
     def configure(self, pulse: Pulse) -> None:
         """Set amplitude and width; the output is left as it was. `LimitError` before a byte is sent."""
@@ -120,17 +123,23 @@ class PulseSource(InstrumentRole):
                 f"a pulse width of {text(pulse.width, 's')} is below the shortest of this generator, "
                 f"{text(self.shortest_width, 's')}"
             )
+        self._rest = self.limits.rest_after(pulse)
         self._configure(pulse)
 
     def fire(self, count: int) -> float:
-        """Apply `count` of the configured pulses, return when done; gives the time that took [s] on the instrument."""
+        """Apply `count` of the configured pulses, return when done; gives the time that took [s] on the instrument.
+
+        One by one where the duty that the limits allow is less than that of a burst.
+        """
         if not count >= 1:
             raise InputError(f"a burst of {count} pulses is none; give 1 or more")
         taken = 0.0
         while count:
-            burst = min(count, self.longest_burst)
+            burst = min(count, self.longest_burst if self._rest is None else 1)
             taken += self._fire(burst)
             count -= burst
+            if self._rest is not None:
+                self.clock.wait(self._rest)
         return taken
 
     @abstractmethod
@@ -190,8 +199,11 @@ class SourceMeasureUnit(InstrumentRole):
             raise InputError("no bias is configured, so no compliance is set; configure one before the output goes on")
         self._output_on()
 
-    def sequencer(self, generator: PulseSource) -> Sequencer | None:
-        """What runs pulses of `generator` and readings of this unit by their own timing; None where nothing does."""
+    def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
+        """What runs pulses of `generator` and readings of this unit by their own timing; None where nothing does.
+
+        `trigger` says that a cable leads from the trigger output of this unit to the trigger input of the generator.
+        """
         return None
 
     @abstractmethod

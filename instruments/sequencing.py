@@ -15,9 +15,10 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray, IntArray, PulsePair, Readings, Status
 from instruments.errors import InstrumentError, LabshdError
+from instruments.limits import BURST_DUTY, Limits
 from instruments.phases import Phase
 from instruments.sequences import Plan, Sequencer, Taken, conductances, is_held
-from instruments.wiring import Kind
+from instruments.wiring import Kind, ReadGate
 
 if TYPE_CHECKING:
     from instruments.bench import Bench
@@ -30,7 +31,8 @@ class Tracing:
 
     def __init__(self, bench: Bench) -> None:
         self._bench = bench
-        self._sequencer = None if _moves(bench) else bench.smu.sequencer(bench.generator)
+        moves = _moves(bench)
+        self._sequencer = None if moves else bench.smu.sequencer(bench.generator, trigger=bench.wiring.trigger)
         self._said: set[str] = set()
         self.words = self._in_words()
 
@@ -38,7 +40,7 @@ class Tracing:
         if self._sequencer is None:
             reason = "relays or outputs move" if _moves(self._bench) else "these instruments have no timing in common"
             return f"step by step: {reason} between a pulse and a reading"
-        refusal = self._sequencer.refusal(plan_of(self._bench, np.array([1, -1]), self._bench.pulses))
+        refusal = self._sequencer.refusal(plan_of(self._bench, np.repeat([1, -1], 50), self._bench.pulses))
         return f"step by step: {refusal}" if refusal else f"sequences: {self._sequencer.title}"
 
     def sequence(self, names: Sequence[str], steps: IntArray, pulses: PulsePair) -> Iterator[Readings] | None:
@@ -46,7 +48,7 @@ class Tracing:
         if self._sequencer is None or len(names) != 1 or not len(steps):
             return None
         plan = plan_of(self._bench, steps.ravel(), pulses)
-        refusal = self._sequencer.refusal(plan)
+        refusal = self._sequencer.refusal(plan) or _too_dense(self._bench.limits, plan)
         if refusal is None:
             return sequence(self._bench, self._sequencer, names[0], plan)
         if refusal not in self._said:
@@ -55,9 +57,20 @@ class Tracing:
         return None
 
 
+def _too_dense(limits: Limits, plan: Plan) -> str | None:
+    """Why `limits.duty` does not allow a sequence; None where it does. Pulses of a burst last half of the time."""
+    width = max((pulse.width for pulse in plan.used), default=0.0)
+    share = BURST_DUTY if plan.burst > 1 else width / (width + plan.settle) if width else 0.0
+    if limits.duty is None or share <= limits.duty:
+        return None
+    return f"pulses would last up to {share:.0%} of the time, limits.duty is {limits.duty:.0%}"
+
+
 def _moves(bench: Bench) -> bool:
     """Whether relays, another source, or the one output of a box change between a pulse and a reading."""
     if bench.wiring.kind in (Kind.CROSSBAR, Kind.ONE_TRANSISTOR):
+        return True
+    if bench.wiring.kind is Kind.THREE_TERMINAL and bench.wiring.gate_while_read() is not ReadGate.GROUNDED:
         return True
     if bench.matrix is None or bench.wiring.matrix is None:
         return False
@@ -114,6 +127,7 @@ def _part(bench: Bench, sequencer: Sequencer, name: str, part: Plan) -> tuple[Re
         loaded = True
         began = bench.clock.now()
         bench.switching.smu_on = True
+        bench.switching.generator_on = not bench.wiring.one_output
         sequencer.start()
         bench.clock.wait(duration)
         taken = sequencer.collect()

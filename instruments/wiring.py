@@ -169,6 +169,8 @@ class Wiring:
         Levels of the bias source; None where there is none.
     scheme
         Of a crossbar.
+    trigger
+        A cable leads from the trigger output of the source-measure unit to the trigger input of the generator.
     one_output
         Generator and source-measure unit are one output of one box, which is one or the other.
     """
@@ -180,6 +182,7 @@ class Wiring:
     bias: BiasLevels | None = None
     scheme: Scheme = Scheme.HALF
     one_output: bool = False
+    trigger: bool = False
 
     def gate_while_read(self) -> ReadGate:
         """`read_gate`, or what it is where nothing is said."""

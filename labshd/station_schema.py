@@ -93,6 +93,7 @@ class WiringEntry(_Entry):
     settle: Seconds = Field(default=0.0, ge=0, description="after relays have moved, beside the matrix's own time")
     read_gate: wiring.ReadGate | None = Field(default=None, description="a three-terminal device's gate while read")
     scheme: wiring.Scheme | None = Field(default=None, description="the lines of a crossbar that are not selected")
+    trigger: bool = Field(default=False, description="a cable from the trigger output of the SMU to the generator")
 
 
 class BiasEntry(_Entry):
@@ -224,6 +225,7 @@ def wiring_of(
         read_gate=entry.read_gate,
         bias=levels,
         scheme=entry.scheme or wiring.Scheme.HALF,
+        trigger=entry.trigger,
         one_output=same_box and entry.generator == entry.smu and _one_electrode(entry),
     )
 

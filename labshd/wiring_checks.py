@@ -15,6 +15,8 @@ from labshd.toml_file import Key, Problem
 
 ROWS: Final = ("generator", "inverse", "smu", "bias", "ground")
 HALVES: Final = "-halves"  # names of drivers that give half a pulse at one output and half, inverted, at another
+TRIGGERED: Final = {("keysight-33500b", "keysight-b2902b"), ("keysight-33600a", "keysight-b2902b")}
+"""Generators and source-measure units that are known to work together over a trigger cable."""
 LEVELS: Final = ("set", "reset", "read")
 
 
@@ -86,9 +88,22 @@ def _kind(given: _Sections) -> Iterator[Problem]:
     if given.one_box and driver == unit + TAKES_TURNS and not given.one_electrode:
         rule = "is one output of one box with the source-measure unit, which cannot be on two electrodes at once"
         yield Problem(("instruments", "generator"), driver, rule)
+    if entry.trigger:
+        yield from _trigger(given, driver, unit)
     if driver.endswith(HALVES) and not given.half_select:
         rule = 'it gives half of every pulse at each of two outputs, which only a crossbar with the scheme "V/2" needs'
         yield Problem(key, driver, rule)
+
+
+def _trigger(given: _Sections, driver: str, unit: str) -> Iterator[Problem]:
+    """A trigger cable is of use where nothing moves between a pulse and a reading, and both boxes know its language."""
+    key = ("wiring", "trigger")
+    if given.instruments.matrix is not None or given.wiring.kind is not Kind.THREE_TERMINAL:
+        rule = "is of use for one three-terminal device without a matrix: relays move between a pulse and a reading"
+        yield Problem(key, True, rule)
+    elif (driver, unit) not in TRIGGERED:
+        known_pairs = ", ".join(sorted(f"{one} with {other}" for one, other in TRIGGERED))
+        yield Problem(key, True, f"{driver} and {unit} have no trigger that is known here; known are {known_pairs}")
 
 
 def _bias(given: _Sections) -> Iterator[Problem]:

@@ -184,7 +184,7 @@ def test_what_is_no_sequence_is_no_value(answers, said):
 
 
 def test_a_list_sweep_says_what_it_cannot():
-    sequence = bench_of()[0].bench.smu.sequencer(bench_of()[0].bench.generator)
+    sequence = bench_of()[0].bench.smu.sequencer(bench_of()[0].bench.generator, trigger=False)
     assert sequence.refusal(plan_of([1, -1])) is None
     assert "one width" in sequence.refusal(plan_of([1, -1], PulsePair(PAIR.up, Pulse(-0.9, 2e-3))))
     assert "shortest" in sequence.refusal(plan_of([1], PulsePair(Pulse(0.9, 1e-6), PAIR.down)))

@@ -52,6 +52,7 @@ class BurstGenerator(Scpi, PulseSource):
     least: ClassVar[float]  # [V] smallest amplitude into an open circuit
     most: ClassVar[float]  # [V] largest level of either sign into an open circuit
     shortest_edge: ClassVar[float]  # [s]
+    external: ClassVar[str] = ""  # makes every rising edge at the trigger input give a burst; "" where nobody knows how
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str, **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
@@ -63,6 +64,7 @@ class BurstGenerator(Scpi, PulseSource):
         self._inverted = False
         self._count = 1
         self._on = False
+        self._by_cable = False  # bursts come on a trigger at the input, not on one of ours
 
     @abstractmethod
     def _setup(self, most: float) -> list[str]:
@@ -132,6 +134,8 @@ class BurstGenerator(Scpi, PulseSource):
                 f"a pulse of {text(pulse.voltage, 'V')} is beyond this generator: "
                 f"{text(self.least, 'V')} to {text(self.most, 'V')} of either sign"
             )
+        if self._by_cable:
+            self.prepare()
         self._pulse = None  # until the instrument has taken all of it
         inverted = pulse.voltage < 0
         settings = [*self._levels(pulse.voltage, inverted), *self._times(pulse.width)]
@@ -174,6 +178,20 @@ class BurstGenerator(Scpi, PulseSource):
             self.write(self.commands.pulses.format(count))
             self._count = count
         return (count - 1) * self.period(self._width) + self._width + self.edge(self._width)
+
+    def arm_by_cable(self, pulse: Pulse, count: int) -> float:
+        """From now on `count` of a pulse for every edge at the trigger input, while the output is on; their length [s].
+
+        `configure` ends that with a reset. `LimitError` before a byte is sent.
+        """
+        self.limits.check_pulse(pulse)
+        by_cable, self._by_cable = self._by_cable, False
+        self.configure(pulse)
+        duration = self.arm(count)
+        if not by_cable:
+            self.settle(self.external)
+        self._by_cable = True
+        return duration
 
 
 def trigger(generator: Scpi, duration: float, count: int) -> None:

@@ -23,6 +23,7 @@ class Keysight33500B(BurstGenerator):
     shortest_edge: ClassVar[float] = 8.4e-9
     least: ClassVar[float] = 2e-3  # 1 mV into 50 ohm
     most: ClassVar[float] = 10.0  # 5 V into 50 ohm
+    external: ClassVar[str] = ":TRIG1:SLOP POS;:TRIG1:SOUR EXT"
     commands: ClassVar[Commands] = Commands(
         high=":SOUR1:VOLT:HIGH {}",
         low=":SOUR1:VOLT:LOW {}",

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
+from instruments.drivers.burst_generator import BurstGenerator
 from instruments.drivers.connected import si
 from instruments.drivers.fixed_ranges import (
     check_compliance,
@@ -20,7 +21,7 @@ from instruments.drivers.fixed_ranges import (
     measurement,
     smallest,
 )
-from instruments.drivers.keysight_b2902b_list import ListSweep
+from instruments.drivers.keysight_b2902b_list import ListSweep, TriggeredBursts
 from instruments.drivers.scpi import Scpi
 from instruments.drivers.smu_pulses import KeysightB2902BPulses
 from instruments.errors import LimitError
@@ -43,9 +44,13 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
         self.started = True  # a sequence may be running: nobody knows until `prepare` has reset it
         self.in_list = False  # settings are those of a list sweep
 
-    def sequencer(self, generator: PulseSource) -> Sequencer | None:
-        """A list sweep where this channel is the pulse source, too."""
-        return ListSweep(self) if isinstance(generator, KeysightB2902BPulses) else None
+    def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
+        """A list sweep where this channel is the pulse source, too; bursts that it triggers where a cable says so."""
+        if isinstance(generator, KeysightB2902BPulses):
+            return ListSweep(self)
+        if trigger and isinstance(generator, BurstGenerator) and generator.external:
+            return TriggeredBursts(self, generator)
+        return None
 
     def prepare(self) -> None:
         """Reset, outputs off and never on by themselves; voltage, current and status in each reading."""

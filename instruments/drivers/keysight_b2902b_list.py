@@ -20,12 +20,15 @@ from instruments.sequences import Plan, Sequencer, Slots, Taken, in_time, texts
 from instruments.units import text
 
 if TYPE_CHECKING:
+    from instruments.drivers.burst_generator import BurstGenerator
     from instruments.drivers.keysight_b2902b import KeysightB2902B
 
 POINTS: Final = 2500  # of a list (SOURce:LIST:VOLTage)
 SHORTEST: Final = 50e-6  # [s] of a pulse (data sheet, pulse source)
 ROOM: Final = 200e-6  # [s] beside the integration; triggers that come too early are lost, which the box reports
 LOST: Final = 2048 | 4096  # questionable status: a trigger of the transient or acquire action of channel 1 was lost
+RAMP: Final = 8  # steps of one burst, on average, that are worth a download
+EDGE: Final = 1e-4  # [s] of a trigger
 NO_TIME: Final = 1e30  # [s] what stands for no number is larger
 COMPLIANCE, OVERRANGE = 2 | 4, 8192  # status data (table 1-2)
 
@@ -128,3 +131,81 @@ class ListSweep(Sequencer):
                 f"{self.unit.name} answered {reply!r}, where status and count were expected"
             ) from None
         return lost, held
+
+
+class TriggeredBursts(ListSweep):
+    """Bursts of a generator that this unit triggers over a cable, and readings into its own trace buffer.
+
+    The transient action steps through a list of the read voltage alone; each of its steps sends a trigger from pin 1 of
+    the digital I/O connector (SOURce:TOUTput, SOURce:DIGital:EXTernal). The generator gives one burst for each. All
+    steps of one download have the same burst, so that ramps are sequences and alternating pulses are not.
+    """
+
+    title = "bursts that the source-measure unit triggers"
+
+    def __init__(self, unit: KeysightB2902B, generator: BurstGenerator) -> None:
+        super().__init__(unit)
+        self.generator = generator
+        self._fires = False
+
+    def refusal(self, plan: Plan) -> str | None:
+        """Bursts that stay the same for a while."""
+        runs = 1 + int(np.count_nonzero(np.diff(plan.counts)))
+        if RAMP * runs > len(plan) and plan.used:
+            return f"pulses change more often than every {RAMP} steps, and every change is a download of its own"
+        return None
+
+    def _slots_of(self, plan: Plan) -> Slots:
+        width = max((pulse.width for pulse in plan.used), default=0.0)
+        burst = max(plan.burst, 1) * self.generator.period(width) if plan.used else 0.0
+        delay = burst + plan.settle
+        return Slots(1, 1, max(delay + plan.integration / self._line + ROOM, SHORTEST), delay)
+
+    def holds(self, plan: Plan) -> int:
+        """Steps until the burst changes; no longer than a few seconds."""
+        changes = np.flatnonzero(np.diff(plan.counts))
+        same = int(changes[0]) + 1 if changes.size else len(plan)
+        return in_time(self._slots.step, min(same, POINTS))
+
+    def begin(self, plan: Plan) -> None:
+        """Both reset; the unit holds the read voltage, its two actions have timers, pin 1 is a trigger output."""
+        unit = self.unit
+        self.generator.prepare()
+        unit.prepare()
+        unit.in_list = True
+        unit.hold(0.0, plan)
+        (self._line,) = unit.numbers(":SYST:LFR?", 1)
+        slots = self._slots = self._slots_of(plan)
+        unit.settle(
+            ":SOUR1:VOLT:MODE LIST;:SOUR:DIG:EXT1:FUNC TOUT;:SOUR:DIG:EXT1:POL POS;:SOUR:DIG:EXT1:TOUT:EDGE:POS BEF;"
+            f":SOUR:DIG:EXT1:TOUT:EDGE:WIDT {si(EDGE)};:SOUR1:TOUT:SIGN EXT1;"
+            f":TRIG1:TRAN:SOUR TIM;:TRIG1:TRAN:TIM {si(slots.step)};:TRIG1:TRAN:DEL 0;"
+            f":TRIG1:ACQ:SOUR TIM;:TRIG1:ACQ:TIM {si(slots.step)};:TRIG1:ACQ:DEL {si(slots.delay)};"
+            ":FORM:ELEM:SENS VOLT,CURR,TIME,STAT;:SYST:TIME:TIM:COUN:RES:AUTO ON"
+        )
+        self._spell = {plan.voltage: si(plan.voltage)}
+
+    def load(self, plan: Plan) -> float:
+        """The burst of all these steps; no trigger where they have none."""
+        count, steps = int(plan.counts[0]), len(plan)
+        if count:
+            self.generator.arm_by_cable(plan.pulses.up if count > 0 else plan.pulses.down, abs(count))
+        self._fires = count != 0
+        levels = np.full(steps, plan.voltage)
+        self.unit.settle(
+            f":SOUR1:TOUT:STAT {'ON' if count else 'OFF'};"
+            f":TRAC1:FEED:CONT NEV;:TRAC1:CLE;:TRAC1:POIN {steps};:TRAC1:FEED SENS;:TRAC1:FEED:CONT NEXT;"
+            f":TRIG1:TRAN:COUN {steps};:TRIG1:ACQ:COUN {steps};:SOUR1:LIST:VOLT {texts(levels, self._spell)}"
+        )
+        return steps * self._slots.step
+
+    def start(self) -> None:
+        """The generator's output on, at rest; then the unit's, and its actions initiated."""
+        if self._fires:
+            self.generator.output_on()
+        super().start()
+
+    def end(self) -> None:
+        """Both reset."""
+        self.generator.prepare()
+        super().end()

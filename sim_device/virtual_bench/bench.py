@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ from sim_device.virtual_bench import nets
 from sim_device.virtual_bench.cells import AT_REST, AppliedPulse, BetweenLines, Situation, cells_of
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.device import VirtualDevice
+from sim_device.virtual_bench.generator import GeneratorTwin
 from sim_device.virtual_bench.nets import NAMES, Reach
 from sim_device.virtual_bench.terminals import MoreTerminals
 from sim_device.virtual_bench.trains import Train
@@ -27,6 +29,8 @@ from sim_device.virtual_bench.twins import Plugged, Twin, make_twin
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
+
+_SHARED = 0.5  # of a current into a source at 0 V that is left where a ground of like resistance takes the rest
 
 
 class VirtualBench(Circuit, MoreTerminals):
@@ -183,9 +187,11 @@ class VirtualBench(Circuit, MoreTerminals):
         if self._drive is None:
             return 0.0, 0.0, False
         current_source, level, limit = self._drive
-        if any(Source.SMU in pair for pair in self._conflicts()):
-            return (0.0, level, False) if current_source else (0.0, math.copysign(limit, level), level != 0)
+        met = any(Source.SMU in pair for pair in self._conflicts())
+        if met and (current_source or level):
+            return (0.0, level, False) if current_source else (0.0, math.copysign(limit, level), True)
         offset, conductance = self._cells.found(self.clock.now(), Situation(self._reach, self._volts), level)
+        offset *= _SHARED if met else 1.0
         if current_source and level == 0:
             return 0.0, 0.0, False
         if current_source:
@@ -246,6 +252,8 @@ class VirtualBench(Circuit, MoreTerminals):
 
     def smu_runs(self, train: Train) -> FloatArray:
         """Pulses and readings of every device on the electrode of the source-measure unit; their currents add."""
+        if len(train.triggers) and self.wiring.trigger:
+            train = self._triggered(train)
         found = np.zeros(len(train.read_at))
         most = float(np.abs(train.levels).max(initial=0.0))
         for crosspoint, terminal in self._reach.at[Source.SMU]:
@@ -258,8 +266,22 @@ class VirtualBench(Circuit, MoreTerminals):
                 for at, level in zip(train.pulsed_at.tolist(), train.levels.tolist(), strict=True)
             ]
             self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
-        self.largest_current_limit = max(self.largest_current_limit, train.limit)
+        if math.isfinite(train.limit):
+            self.largest_current_limit = max(self.largest_current_limit, train.limit)
         return found
+
+    def _triggered(self, train: Train) -> Train:
+        """The pulses that the generator gives for the edges that reach it over the cable."""
+        generators = [twin for twin in self.twins.values() if isinstance(twin, GeneratorTwin)]
+        burst = generators[0].by_cable() if generators else None
+        if burst is None:
+            return train
+        if len(train.triggers) > 1 and np.diff(train.triggers).min() < burst.pulses * burst.period:
+            self.fault("a trigger reaches the generator while a burst runs")
+        starts = (train.triggers[:, np.newaxis] + burst.period * np.arange(burst.pulses)).ravel()
+        self._note_voltage(burst.voltage)
+        levels = np.full(len(starts), burst.voltage)
+        return replace(train, pulsed_at=starts, levels=levels, width=burst.width, limit=math.inf)
 
     def matrix_closes(self, relays: frozenset[Relay]) -> None:
         """Move the relays; note when they move under voltage."""

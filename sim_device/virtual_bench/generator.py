@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Final
+from typing import Final, NamedTuple
 
 from sim_device.virtual_bench.circuit import Circuit
 from sim_device.virtual_bench.scpi_settings import SettingsTwin
@@ -17,6 +17,15 @@ def gain(twin: SettingsTwin, channel: int) -> float:
     """Levels are told for the programmed load: twice as much into an open circuit as into 50 ohm."""
     load = twin.value("load", channel)
     return 2.0 if math.isinf(load) else 2.0 * load / (load + SOURCE_IMPEDANCE)
+
+
+class Burst(NamedTuple):
+    """`pulses` of `voltage` [V] and `width` [s], `period` [s] from start to start."""
+
+    voltage: float
+    width: float
+    period: float
+    pulses: int
 
 
 class GeneratorTwin(SettingsTwin):
@@ -77,6 +86,17 @@ class GeneratorTwin(SettingsTwin):
         width, period = self.value("width"), self.value("period")
         self._busy_until = self.circuit.clock.now() + (count - 1) * period + width + self.value("trail")
         self.circuit.generator_pulses(self.at_device(self.value("low" if inverted else "high")), width, count)
+
+    def by_cable(self) -> Burst | None:
+        """What an edge at the trigger input of channel 1 gives; None where it is not awaited."""
+        if not self.output_on or self.free_running() or not self.awaits_edge() or self.value("function") != "PULS":
+            return None
+        voltage = self.at_device(self.value("low" if self.value("polarity") == "INV" else "high"))
+        return Burst(voltage, self.value("width"), self.value("period"), self.burst_length())
+
+    def awaits_edge(self) -> bool:
+        """Whether an edge at the trigger input gives a burst; not modelled for every generator."""
+        return False
 
     def finish(self) -> None:
         """Wait for the burst."""

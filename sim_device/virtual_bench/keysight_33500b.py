@@ -55,6 +55,7 @@ def settings(shortest_width: float, shortest_edge: float) -> tuple[Setting, ...]
         Number(f"{at}:PHASe", "phase", "", -360, 360, 0),
         Choice(":OUTPut#2:POLarity", "polarity", ("NORMal", "INVerted")),
         Choice(":TRIGger#2:SOURce", "trigger", ("IMMediate", "EXTernal", "TIMer", "BUS")),
+        Choice(":TRIGger#2:SLOPe", "slope", ("POSitive", "NEGative")),
         Flag(f"{at}:BURSt:STATe", "burst", False),
         Choice(f"{at}:BURSt:MODE", "burst_mode", ("TRIGgered", "GATed")),
         Number(f"{at}:BURSt:NCYCles", "cycles", "", 1, 100_000_000, 1, whole=True),
@@ -161,6 +162,10 @@ class Keysight33500BTwin(GeneratorTwin):
     def burst_length(self) -> int:
         """``BURSt:NCYCles``."""
         return int(self.value("cycles"))
+
+    def awaits_edge(self) -> bool:
+        """``TRIGger:SOURce EXTernal`` in a burst of so many cycles."""
+        return self.value("trigger") == "EXT" and self.value("burst_mode") == "TRIG"
 
     def trigger(self) -> None:
         """``*TRG``: a burst where the trigger source is the bus."""

@@ -24,6 +24,7 @@ NOT_A_NUMBER: Final = 9.91e37
 CURRENT_SOURCED, LIMITED, OVERRANGED = 1, 2, 8192  # bits of the status data
 MOST: Final = 100_000  # readings of one trigger
 TRIGGERS: Final = ("AINT", "BUS", "TIMer", "INT1", "INT2", "LAN", "EXT1", "EXT2")
+PINS: Final = tuple(f"EXT{pin}" for pin in range(1, 15))  # of the digital I/O connector
 TRANSIENT, ACQUIRE = "transient", "acquire"  # the two device actions, each with triggers of its own
 
 
@@ -80,6 +81,8 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     *_action("TRANsient", TRANSIENT),
     *_action("ACQuire", ACQUIRE),
     Flag(":SYSTem:TIME:TIMer:COUNt:RESet:AUTO", "timer auto", True),
+    Flag("[:SOURce#2]:TOUTput[:STATe]", "trigger out", False),
+    Choice("[:SOURce#2]:TOUTput:SIGNal", "trigger pin", PINS),
     Choice(":FORMat[:DATA]", "format", ("ASCii",)),
 )
 _AT_THE_TERMINALS: Final = frozenset(

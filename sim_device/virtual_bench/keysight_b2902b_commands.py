@@ -85,6 +85,18 @@ def _both(what: str) -> Entry:
     return Entry(_on(put), _on(ask))
 
 
+def _pin(what: str, words: tuple[str, ...] | None) -> Entry:
+    """A setting of a pin of the digital I/O connector: one of `words`, or a time."""
+
+    def put(twin: KeysightB2902BTwin, pin: int, arguments: Arguments) -> None:
+        given = _one(arguments)
+        if words is None and not 1e-5 <= number(given, "S") <= 1e-2:
+            raise ScpiError(-222, "Data out of range")
+        twin.lists.pins[pin, what] = f"{number(given, 'S'):.6E}" if words is None else choice(given, words)
+
+    return Entry(_on(put), _on(lambda twin, pin, _: twin.lists.pins.get((pin, what), words[0] if words else "1E-04")))
+
+
 def _initiate(twin: KeysightB2902BTwin, _: int, arguments: Arguments) -> None:
     channel = _channel(arguments)
     if channel == 1 and (twin.value("VOLT mode") == "LIST" or twin.value("shape") == "PULS"):
@@ -162,6 +174,11 @@ def _complete() -> None:
         ":TRACe#2:POINts:ACTual": Entry(query=_on(lambda twin, channel, _: str(twin.lists.held(channel)))),
         ":TRACe#2:DATA": Entry(query=_on(_data)),
         ":STATus:QUEStionable[:EVENt]": Entry(query=_on(lambda twin, _, __: str(twin.lists.questionable()))),
+        "[:SOURce]:DIGital:EXTernal#14:FUNCtion": _pin("function", ("DIO", "TOUT", "TINP", "HVOL")),
+        "[:SOURce]:DIGital:EXTernal#14:POLarity": _pin("polarity", ("POSitive", "NEGative")),
+        "[:SOURce]:DIGital:EXTernal#14:TOUTput:TYPE": _pin("type", ("EDGE", "LEVel")),
+        "[:SOURce]:DIGital:EXTernal#14:TOUTput[:EDGE]:POSition": _pin("position", ("BEFore", "AFTer", "BOTH")),
+        "[:SOURce]:DIGital:EXTernal#14:TOUTput[:EDGE]:WIDTh": _pin("width", None),
         ":TRIGger#2[:ALL]:SOURce[:SIGNal]": _both("source"),
         ":TRIGger#2[:ALL]:COUNt": _both("count"),
         ":TRIGger#2[:ALL]:TIMer": _both("timer"),

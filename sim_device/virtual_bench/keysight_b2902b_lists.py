@@ -8,7 +8,7 @@ on timers, readings between pulses. Lost triggers set the questionable status; a
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -73,6 +73,7 @@ class ListRun:
         self._began = 0.0
         self._ends = -math.inf
         self._lost = 0
+        self.pins: dict[tuple[int, str], str] = {}  # of the digital I/O connector: (pin, what) -> setting
         self._on = False  # whether the output was on when it began; it ends when that changes
         self.reset()
 
@@ -82,6 +83,7 @@ class ListRun:
         self._levels = {1: [0.0], 2: [0.0]}
         self._traces = {1: Trace(), 2: Trace()}
         self._lost = 0
+        self.pins = {}
 
     def levels(self, channel: int) -> list[float]:
         """The list of a channel [V]."""
@@ -134,8 +136,8 @@ class ListRun:
         value, clock = self._twin.value, self._twin.circuit.clock
         if self._train is not None:
             raise ScpiError(-213, "Init ignored")
-        if (value("source"), value("VOLT mode"), value("shape")) != ("VOLT", "LIST", "PULS"):
-            raise ScpiError(-221, "Settings conflict; the twin runs voltage lists of pulses alone")
+        if (value("source"), value("VOLT mode")) != ("VOLT", "LIST"):
+            raise ScpiError(-221, "Settings conflict; the twin runs voltage lists alone")
         if (value("transient source"), value("acquire source")) != ("TIM", "TIM"):
             raise ScpiError(-221, "Settings conflict; the twin runs lists by its timers alone")
         levels = np.array(self._levels[1])
@@ -143,7 +145,9 @@ class ListRun:
             raise ScpiError(-221, "Settings conflict; the twin runs a list once, from its first to its last point")
         if np.abs(levels).max() > HEADROOM * value("VOLT source range") * (1 + 1e-9):
             raise ScpiError(-222, "Data out of range")
-        if value("pulse delay") + value("pulse width") >= value("transient timer"):
+        if value("shape") == "DC" and np.any(levels != value("VOLT level")):
+            raise ScpiError(-221, "Settings conflict; without pulses the twin holds one level")
+        if value("shape") == "PULS" and value("pulse delay") + value("pulse width") >= value("transient timer"):
             raise ScpiError(-221, "Settings conflict; the pulse is longer than its period")
         self._began, self._on = clock.now(), self._twin.output_on
         self._train = self._planned(levels)
@@ -166,7 +170,14 @@ class ListRun:
         before = np.searchsorted(at, begun + aperture) - 1
         if len(at) and np.any((before >= 0) & (begun < at[np.maximum(before, 0)] + width - 1e-9)):
             raise ScpiError(-221, "Settings conflict; the twin measures between pulses alone")
-        return Train(at, levels[pulsed], width, begun + aperture, float(value("CURR limit")))
+        train = Train(at, levels[pulsed], width, begun + aperture, float(value("CURR limit")))
+        return replace(train, triggers=starts) if self._triggers() else train
+
+    def _triggers(self) -> bool:
+        """Whether each step of the transient action sends an edge before it."""
+        pin = int(self._twin.value("trigger pin").removeprefix("EXT"))
+        set_so = (self.pins.get((pin, "function")), self.pins.get((pin, "position"), "BEF"))
+        return self._twin.value("trigger out") and set_so == ("TOUT", "BEF")
 
     def finish(self) -> None:
         """Wait for the end of a run."""

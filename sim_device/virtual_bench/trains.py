@@ -8,12 +8,15 @@ steps one by one agree in distribution, not bit for bit.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
+
+_Where: TypeAlias = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,8 @@ class Train:
     """Pulses of `width` [s] to `levels` [V] that begin at `pulsed_at` [s], and readings at `read_at` [s], both rising.
 
     `limit` [A] is the current at which a source-measure unit holds a pulse back. Times are those of the bench's clock.
-    `held`: the levels were driven as the clock went on, so that a device that moves when it is held has moved already.
+    At `triggers` [s] an edge leaves the instrument over its trigger cable. `held`: the levels were driven as the clock
+    went on, so that a device that moves when it is held has moved already.
     """
 
     pulsed_at: FloatArray
@@ -30,17 +34,20 @@ class Train:
     read_at: FloatArray
     limit: float
     held: bool = False
+    triggers: FloatArray = field(default_factory=lambda: np.empty(0))
 
     def split(self, now: float) -> tuple[Train, Train]:
         """What of it has happened at `now` [s], pulses that have begun and readings that are done; and the rest."""
-        begun, read = self.pulsed_at < now, self.read_at <= now
-        if begun.all() and read.all():
-            return self, self._of(~begun, ~read)
-        return self._of(begun, read), self._of(~begun, ~read)
+        begun, read, sent = self.pulsed_at < now, self.read_at <= now, self.triggers < now
+        return self._of(begun, read, sent), self._of(~begun, ~read, ~sent)
 
-    def _of(self, pulses: NDArray[np.bool_], readings: NDArray[np.bool_]) -> Train:
+    def _of(self, pulses: _Where, readings: _Where, triggers: _Where) -> Train:
         return replace(
-            self, pulsed_at=self.pulsed_at[pulses], levels=self.levels[pulses], read_at=self.read_at[readings]
+            self,
+            pulsed_at=self.pulsed_at[pulses],
+            levels=self.levels[pulses],
+            read_at=self.read_at[readings],
+            triggers=self.triggers[triggers],
         )
 
     def events(self) -> tuple[FloatArray, FloatArray]:
