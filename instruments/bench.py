@@ -188,11 +188,13 @@ class Bench:
     def verify_relays(self) -> None:
         """Before readings are handed out: that the relays of the source-measure unit open, where that is not known."""
         due = self.relay_check.due() if self.matrix is not None else ()
-        if due:
-            self._ready_to_read(disconnected(self.wiring, due))
+        for setup in disconnected(self.wiring, due) if due else ():
+            self._ready_to_read(setup)
             self.switching.smu_goes_on()
             (measured,) = self.smu.measure(1)
             self.relay_check.found(measured)
+        if due:
+            self.relay_check.passed()
 
     # -- sweeping ------------------------------------------------------------------------------------------------
 

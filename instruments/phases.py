@@ -91,21 +91,24 @@ def setup(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
     return _SETUPS[wiring.kind](wiring, crosspoint, phase)
 
 
-def disconnected(wiring: Wiring, crosspoints: Sequence[str]) -> Setup:
-    """As for reading these crosspoints, but with the source-measure unit on none of them: no current should flow.
+def disconnected(wiring: Wiring, crosspoints: Sequence[str]) -> list[Setup]:
+    """As for reading these crosspoints, but with no way for a current: none should flow in any of these setups.
 
-    Word lines are held and far ends grounded, so that a relay that is stuck closed finds a way through its device; of
-    a crossbar every line is grounded, so that it finds a short.
+    The source-measure unit is on none of them, while word lines are held and far ends grounded, so that a relay that is
+    stuck closed finds a way through its device. Of a crossbar every line is grounded, so that it finds a short; then
+    the unit is alone on each column, where a relay that is stuck on ground is one.
     """
     matrix = wiring.matrix
     if matrix is None:
         raise InputError("without a matrix there are no relays to open")
     if wiring.kind is Kind.CROSSBAR:
         lines = sorted({matrix.column(*electrode) for electrode in matrix.columns})
-        return Setup(Phase.READ, _all_grounded(matrix, lines), Source.SMU, ())
-    each = [setup(wiring, name, Phase.READ) for name in crosspoints]
-    relays = dict.fromkeys(relay for one in each for relay in one.relays if relay.row != matrix.smu)
-    return Setup(Phase.READ, tuple(relays), Source.SMU, (), bias=each[0].bias)
+        columns = dict.fromkeys(matrix.relay(matrix.smu, name, Terminal.COLUMN) for name in crosspoints)
+        each = [_all_grounded(matrix, lines), *((relay,) for relay in columns)]
+        return [Setup(Phase.READ, relays, Source.SMU, ()) for relays in each]
+    reading = [setup(wiring, name, Phase.READ) for name in crosspoints]
+    relays = dict.fromkeys(relay for one in reading for relay in one.relays if relay.row != matrix.smu)
+    return [Setup(Phase.READ, tuple(relays), Source.SMU, (), bias=reading[0].bias)]
 
 
 def _driver(phase: Phase) -> Source:

@@ -66,10 +66,13 @@ class RelayCheck:
         if not abs(measured.current) <= allowed or measured.status & Status.COMPLIANCE:
             listed = ", ".join(self._read)
             raise InstrumentError(
-                f"{text(measured.current, 'A')} flow at {text(measured.voltage, 'V')} while every relay between the "
-                f"source-measure unit and the crosspoints is told to be open, {text(allowed, 'A')} at most were "
-                f"expected: a relay is stuck closed, or a cable leaks. Readings of {listed} are not kept; "
+                f"{text(measured.current, 'A')} flow at {text(measured.voltage, 'V')} while relays are told to leave "
+                f"no way for a current through the crosspoints, {text(allowed, 'A')} at most were expected: "
+                f"a relay is stuck closed, or a cable leaks. Readings of {listed} are not kept; "
                 "try: open all relays by hand and measure the row of the source-measure unit against each column"
             )
+
+    def passed(self) -> None:
+        """All of it was found to be as it should."""
         self._read = {}
         self._passed = True
