@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from instruments.crosspoints import Pulse
 from instruments.errors import LimitError
-from instruments.units import Amperes, Seconds, Volts, text
+from instruments.units import Amperes, Seconds, Share, Volts, Watts, text
+
+BURST_DUTY: Final = 0.5  # of every driver's bursts: pulses are at least as far apart as they are wide
 
 
 class Limits(BaseModel):
-    """What may be done to the devices of a station. Every field is asked of the user: there is no safe default."""
+    """What may be done to the devices of a station. What has no default is asked of the user: there is no safe one."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -24,6 +28,13 @@ class Limits(BaseModel):
     )
     sweep_voltage: Volts | None = Field(
         default=None, gt=0, description="largest magnitude held in a sweep (forming, I-V); not given: no sweeps at all"
+    )
+
+    power: Watts | None = Field(
+        default=None, gt=0, description="largest power held, voltage times compliance; not given: no other limit of it"
+    )
+    duty: Share | None = Field(
+        default=None, gt=0, le=1, description="largest share of the time that pulses last; not given: 50 % in a burst"
     )
 
     def check_pulse(self, pulse: Pulse) -> None:
@@ -51,6 +62,22 @@ class Limits(BaseModel):
                 f"a compliance of {text(current, 'A')} is beyond the limit of {text(self.current, 'A')} "
                 "(limits.current); lower it, or raise the limit if the device allows it"
             )
+        self._check_power(voltage, current)
+
+    def _check_power(self, voltage: float, current: float) -> None:
+        """The most that a source gives: ``P = |V| I`` at its compliance."""
+        if self.power is not None and not abs(voltage) * current <= self.power * (1 + 1e-9):
+            raise LimitError(
+                f"{text(voltage, 'V')} with a compliance of {text(current, 'A')} may give "
+                f"{text(abs(voltage) * current, 'W')}, beyond the limit of {text(self.power, 'W')} (limits.power); "
+                "lower the compliance, or raise the limit if the device allows it"
+            )
+
+    def rest_after(self, pulse: Pulse) -> float | None:
+        """Rest [s] that `duty` asks for after each pulse; None where bursts as they are leave enough."""
+        if self.duty is None or self.duty >= BURST_DUTY:
+            return None
+        return pulse.width * (1.0 / self.duty - 1.0)
 
     def check_gate(self, voltage: float, current: float) -> None:
         """Raise `LimitError` unless a gate may be held at `voltage` [V] with a compliance of `current` [A]."""
@@ -89,6 +116,7 @@ class Limits(BaseModel):
                 "(limits.sweep_voltage); lower it, or raise the limit if the device allows it"
             )
         self.check_bias(0.0, current)
+        self._check_power(voltage, current)
 
     def check_budget(self, spent: int, more: int, crosspoint: str, earlier: int = 0) -> None:
         """Raise `LimitError` if `more` pulses after the `spent` ones would pass the budget of a crosspoint.

@@ -61,7 +61,7 @@ def _too_dense(limits: Limits, plan: Plan) -> str | None:
     """Why `limits.duty` does not allow a sequence; None where it does. Pulses of a burst last half of the time."""
     width = max((pulse.width for pulse in plan.used), default=0.0)
     share = BURST_DUTY if plan.burst > 1 else width / (width + plan.settle) if width else 0.0
-    if limits.duty is None or share <= limits.duty:
+    if limits.duty is None or share <= limits.duty * (1 + 1e-9):
         return None
     return f"pulses would last up to {share:.0%} of the time, limits.duty is {limits.duty:.0%}"
 

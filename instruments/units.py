@@ -89,6 +89,7 @@ Seconds: TypeAlias = Annotated[float, _validator("s"), _serializer("s"), _schema
 Volts: TypeAlias = Annotated[float, _validator("V"), _serializer("V"), _schema("V"), "unit:V"]
 Amperes: TypeAlias = Annotated[float, _validator("A"), _serializer("A"), _schema("A"), "unit:A"]
 Ohms: TypeAlias = Annotated[float, _validator("ohm"), _serializer("ohm"), _schema("ohm"), "unit:ohm"]
+Watts: TypeAlias = Annotated[float, _validator("W"), _serializer("W"), _schema("W"), "unit:W"]
 Siemens: TypeAlias = Annotated[float, _validator("S"), _serializer("S"), _schema("S"), "unit:S"]
 
 
