@@ -400,6 +400,29 @@ def test_high_speed_spots_in_the_formats_of_the_guide(bench, box):
     assert errors(box) == [200]
 
 
+def test_a_sweep_that_is_limited_ends_with_values_that_have_no_meaning(bench, box):
+    box.receive("CN 2;MM 2,2;WV 2,1,0,0.1,0.3,3,5E-6;WM 2,2")
+    parts = ask(box, "FMT 11,1;XE").split(",")
+    assert errors(box) == []
+    assert [part[:3] for part in parts] == ["NBI", "WBV", "CBI", "WBV", "VBI", "EBV"]  # some 30 uS
+    assert parts[4] == "VBI+199.9990E+99"
+    assert [float(part[3:]) for part in parts[1::2]] == pytest.approx([0.1, 0.2, 0.3])
+    assert ask(box, "*LRN? 2") == "DV2,0,+3.0000E-01,+5.0000E-06,0,0"
+    assert (
+        ask(box, "*LRN? 33") == "WM2,2;WT0.00,0.0000,0.0000,0.0000,0.0000;WV2,1,0,+1.0000E-01,+3.0000E-01,3,+5.0000E-06"
+    )
+    box.receive("CL;XE")
+    assert errors(box) == [200]
+
+
+def test_a_sweep_in_equal_factors_keeps_its_sign(bench, box):
+    box.receive("CN 2;MM 2,2;WV 2,2,0,-0.01,-1,3,1E-3")
+    assert box.staircase.levels() == pytest.approx([-0.01, -0.1, -1.0])
+    for refused in ("WV 2,2,0,-0.01,1,3,1E-3", "WV 2,1,20,0,3,3,1E-3", "WV 2,5,0,0,1,3,1E-3", "WT 0,0,0.1", "WM 3"):
+        box.receive(refused)
+    assert errors(box) == [120] * 5
+
+
 def test_the_interlock_is_told_and_lets_beyond_42_v(bench, box):
     smu = load("keysight-b1500a-smu")(Wire(NAME, bench.library(), instrument="smu", clock=bench.clock), LIMITS)
     assert str(smu.interlock()) == "interlock open: at most 42 V until it is closed"

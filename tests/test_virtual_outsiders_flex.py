@@ -17,6 +17,7 @@ from pymeasure.instruments.agilent.agilentB1500 import (
     SPGUChannelOutputMode,
     SPGUOperationMode,
     SPGUOutputMode,
+    SweepMode,
 )
 
 from instruments.wiring import Kind, Wiring
@@ -78,8 +79,8 @@ def test_it_sources_a_voltage_and_measures_the_current_of_the_device(outsider):
     assert [(status, name) for status, _, name, _ in told] == [("N", "Time (s)"), ("N", "Current (A)")]
     conductance = bench.devices["a"].conductance(bench.clock.now())
     assert told[1][3] == pytest.approx(0.1 * conductance, rel=0.01)
-    driver.check_errors()
     smu.disable()
+    driver.check_errors()  # a question after it: over TCP a command takes its time
     assert bench.outputs_on() == []
     assert bench.faults == []
 
@@ -104,6 +105,33 @@ def test_its_settings_are_what_was_set(outsider):
     smu.restore_settings()
     assert smu.status["SMU1"]["Voltage Output (V)"] == "+5.0000E+00"
     driver.check_errors()
+
+
+def test_it_sweeps_a_voltage(outsider):
+    driver, bench = outsider
+    smu = driver.smu1
+    smu.enable()
+    driver.data_format(11, mode=1)
+    driver.meas_mode(MeasMode.STAIRCASE_SWEEP, smu)
+    smu.staircase_sweep_source("Voltage", SweepMode.LINEAR_DOUBLE, "Auto Ranging", -0.1, 0.1, 5, 1e-4)
+    driver.sweep_timing(0.1, 0.01)
+    driver.sweep_auto_abort(True, post="START")
+    driver.adc_setup(ADCType.HSADC, ADCMode.PLC, 1)
+    assert driver.query_staircase_sweep_settings()["SMU1"]["Number of Steps"] == "5"
+    start = bench.clock.now()
+    driver.send_trigger()
+    told = [driver._data_format.format_single(part) for part in driver.read().split(",")]
+    there = [-0.1, -0.05, 0.0, 0.05, 0.1]
+    assert [name for _, _, name, _ in told] == ["Current (A)", "Voltage (V)"] * 10
+    assert [value for *_, value in told[1::2]] == pytest.approx([*there, *reversed(there)])
+    conductance = bench.devices["a"].conductance(bench.clock.now())
+    expected = [conductance * level for level in (*there, *reversed(there))]
+    assert [value for *_, value in told[::2]] == pytest.approx(expected, abs=2e-8)
+    assert bench.clock.now() - start >= 0.1 + 10 * (0.01 + 0.02)  # hold, delays, and a line cycle of 50 Hz each
+    assert smu.status["SMU1"]["Voltage Output (V)"] == "-1.0000E-01"
+    smu.disable()
+    driver.check_errors()  # a question after it: over TCP a command takes its time
+    assert bench.outputs_on() == []
 
 
 def pulsing(driver):
@@ -133,6 +161,7 @@ def test_it_pulses_the_device(outsider):
     assert channel.get_pulse_timings() == (0.0, 5e-7, 2e-8, 2e-8)
     assert (channel.get_output_voltage(), channel.load_impedance) == ((0.0, 2.0), 1e6)
     channel.enabled = False
+    driver.check_errors()
     assert bench.outputs_on() == []
     assert bench.faults == []
 
@@ -171,4 +200,4 @@ def test_what_the_twin_does_not_model_is_refused_as_unknown(outsider):
     with pytest.raises(OSError, match="100: Undefined GPIB command"):
         driver.sampling_auto_abort(False, post="BIAS")
     with pytest.raises(OSError, match="120: Incorrect parameter value"):
-        driver.meas_mode(MeasMode.STAIRCASE_SWEEP, driver.smu1)
+        driver.meas_mode(MeasMode.SAMPLING, driver.smu1)

@@ -1,9 +1,9 @@
 """Twin of a Keysight B1500A: source-measure units and a pulse generator in one mainframe, in one role or in several.
 
 Source: Keysight B1500A/B1505A/B1506A/B1507A Programming Guide, B1500-90010, chapters 1 (formats) and 4 (commands).
-Spot measurements and pulses are modelled; sweeps, sampling, searches, capacitance, arbitrary waves, program memory,
-triggers and selectors are refused as undefined commands (100). The guide's own codes for SPGU errors are not modelled:
-120, 121 and 200 stand for them.
+Spot measurements, staircase sweeps and pulses are modelled; other sweeps, sampling, searches, capacitance, arbitrary
+waves, program memory, triggers and selectors are refused as undefined commands (100). The guide's own codes for SPGU
+errors are not modelled: 120, 121 and 200 stand for them.
 """
 
 from __future__ import annotations
@@ -17,14 +17,17 @@ from sim_device.virtual_bench.circuit import Circuit
 from sim_device.virtual_bench.flex import RANGE, VALUE, Command, FlexError, whole
 from sim_device.virtual_bench.keysight_b1500a_mainframe import MOST_CHANNELS, KeysightB1500AMainframe
 from sim_device.virtual_bench.keysight_b1500a_smu import CURRENT, VOLTAGE, Smu
-from sim_device.virtual_bench.meter import Measured
+from sim_device.virtual_bench.keysight_b1500a_sweep import ON_COMPLIANCE
+from sim_device.virtual_bench.meter import OVERFLOW, Measured
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.twins import Cabled
 
+SPOT, SWEEP = 1, 2  # measurement modes
+
 
 class KeysightB1500ATwin(KeysightB1500AMainframe):
-    """The mainframe with its spot measurements: one at once (``TI``, ``TTIV``), or by ``MM 1`` and ``XE``."""
+    """The mainframe with its measurements: at once (``TI``, ``TTIV``), or by ``XE`` in mode 1 (spot) or 2 (sweep)."""
 
     def _own_commands(self) -> Mapping[str, Command]:
         return {**super()._own_commands(), **self._settings(), **self._measuring()}
@@ -59,13 +62,16 @@ class KeysightB1500ATwin(KeysightB1500AMainframe):
             "SSR": Command(self._set_resistor, 2, 2),
             "MM": Command(self._set_mode, 1, MOST_CHANNELS),
             "XE": Command(self._execute),
+            "WV": Command(partial(self._set_staircase, False), 6, 7),
+            "WI": Command(partial(self._set_staircase, True), 6, 7),
+            "WT": Command(self.staircase.time, 2, 5),
+            "WM": Command(self.staircase.end, 1, 2),
         }
 
     def _set_format(self, kind: float, mode: float = 0) -> None:
         if kind not in data.FORMATS:
             raise FlexError(VALUE)
-        whole(mode, 0, 10)
-        self.style = int(kind)
+        self.style, self.with_source = int(kind), whole(mode, 0, 1) == 1
         self.data.clear()
 
     def _reset_time(self, number: float | None = None) -> None:
@@ -116,21 +122,51 @@ class KeysightB1500ATwin(KeysightB1500AMainframe):
         found = smu.take(current, voltage)
         self._put(self._datum(smu, kind, found, started) for kind in what)
 
+    def _set_staircase(
+        self, current: bool, number: float, mode: float, code: float, start: float, stop: float, *rest: float
+    ) -> None:
+        self.staircase.put(self.smu(number), current, mode, code, (start, stop), *rest)
+
     def _set_mode(self, mode: float, *numbers: float) -> None:
-        whole(mode, 1, 1)
+        self.mode = whole(mode, SPOT, SWEEP)
         self.spot = tuple(self.smu(number).number for number in numbers)
 
     def _execute(self) -> None:
-        """``XE``: one spot measurement of each channel, of what the source does not force."""
-        if not self.spot:
+        """``XE``: measure each channel, once or at every level of the sweep source."""
+        if not self.spot or (self.mode == SWEEP and self.staircase.source is None):
             raise FlexError(VALUE)
-        block: list[str] = []
+        self._put(self._block()[0] if self.mode == SPOT else self._sweep())
+
+    def _sweep(self) -> list[str]:
+        """Data of all steps; after an automatic abort they have no meaning."""
+        stairs, source = self.staircase, self.staircase.source
+        assert source is not None
+        source.check_on()
+        levels, told, stopped = stairs.levels(), list[str](), False
+        for at, level in enumerate(levels):
+            if not stopped:
+                source.go_to(stairs.forced._replace(level=level))
+                self.circuit.clock.wait(stairs.delay + (0.0 if at else stairs.hold))
+            block, limited = self._block(meaningless=stopped)
+            told += block
+            if self.with_source:
+                kind = "I" if stairs.forced.current else "V"
+                told.append(data.source(self.style, source.number, kind, level, last=at == len(levels) - 1))
+            stopped = stopped or (limited and stairs.abort == ON_COMPLIANCE)
+        source.go_to(stairs.forced._replace(level=stairs.ends[stairs.after - 1]))
+        return told
+
+    def _block(self, *, meaningless: bool = False) -> tuple[list[str], bool]:
+        """One measurement of each channel, by default of what it does not force; whether one was limited."""
+        block, limited = list[str](), False
         for number in self.spot:
             smu, started = self.smus[number], self.circuit.clock.now()
-            found = smu.take(smu.ranges["RI"], smu.ranges["RV"])
+            none = Measured(OVERFLOW, OVERFLOW, limited=False, time=started)
+            found = none if meaningless else smu.take(smu.ranges["RI"], smu.ranges["RV"])
+            limited = limited or found.limited
             kinds = "T" * self.flags["TSC"] + smu.quantity()
             block += [self._datum(smu, kind, found, started) for kind in kinds]
-        self._put(block)
+        return block, limited
 
     def _tell_time(self) -> None:
         self._put([data.time(self.style, data.NO_CHANNEL, self.circuit.clock.now() - self.zero)])

@@ -15,7 +15,7 @@ FORMATS: Final = {1: (6, True), 2: (6, False), 11: (7, True), 12: (7, False), 21
 MEANINGLESS: Final = 199.999e99  # stands for a value beyond the range
 STEP: Final = 1e-4  # [s] resolution of the time
 NO_CHANNEL: Final = "Z"
-IN_DIGITS: Final = {"N": "000", "C": "008", "V": "001"}  # status in format 21
+IN_DIGITS: Final = {"N": "000", "C": "008", "V": "001", "W": "001", "E": "002"}  # status in format 21
 
 
 def letter(slot: int) -> str:
@@ -35,6 +35,11 @@ def datum(style: int, slot: int, kind: str, found: Measured) -> str:
     if abs(value) >= OVERFLOW * (1 - 1e-9):
         status, value = "V", MEANINGLESS
     return _shown(style, status, letter(slot), kind, value)
+
+
+def source(style: int, slot: int, kind: str, value: float, *, last: bool) -> str:
+    """What a sweep source forced at a step: W, or E at the last."""
+    return _shown(style, "E" if last else "W", letter(slot), kind, value)
 
 
 def _shown(style: int, status: str, channel: str, kind: str, value: float) -> str:

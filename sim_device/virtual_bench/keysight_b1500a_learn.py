@@ -23,6 +23,8 @@ def learn(twin: KeysightB1500AMainframe, kind: float) -> str:
         smu = twin.smus[number]
         return smu.forced.learnt(number) if smu.on else f"CL{number}"
     groups = {30: _filters, 31: _measuring, 32: _ranges, 46: _sides, 53: _resistors, 55: _converters, 56: _integration}
+    if number == 33:
+        return twin.staircase.learnt()
     if number == 60:
         return f"TSC{twin.flags['TSC']}"
     if number not in groups:
@@ -40,8 +42,8 @@ def _filters(twin: KeysightB1500AMainframe) -> str:
 
 def _measuring(twin: KeysightB1500AMainframe) -> str:
     mode, samples = twin.converters.fast
-    spot = f";MM1,{','.join(str(one) for one in twin.spot)}" if twin.spot else ""
-    return f"TM1;AV{samples:g},{mode % 2};CM{twin.flags['CM']};FMT{twin.style},0{spot}"
+    spot = f";MM{twin.mode},{','.join(str(one) for one in twin.spot)}" if twin.spot else ""
+    return f"TM1;AV{samples:g},{mode % 2};CM{twin.flags['CM']};FMT{twin.style},{int(twin.with_source)}{spot}"
 
 
 def _ranges(twin: KeysightB1500AMainframe) -> str:

@@ -22,6 +22,7 @@ from sim_device.virtual_bench.flex import (
 from sim_device.virtual_bench.keysight_b1500a_learn import learn
 from sim_device.virtual_bench.keysight_b1500a_smu import Converters, Smu
 from sim_device.virtual_bench.keysight_b1500a_spgu import Spgu
+from sim_device.virtual_bench.keysight_b1500a_sweep import Staircase
 
 SLOTS: Final = 10
 PULSE_GENERATOR, UNIT, EMPTY = "B1525A", "B1517A", "0"
@@ -45,7 +46,7 @@ class KeysightB1500AMainframe(FlexTwin):
         self.circuit = circuit
         self.identity = f"Keysight Technologies,B1500A,{serial},A.06.02.2023.0401"
         self.modules = _installed(None if generator is None else generator // 100, smus)
-        self.converters = Converters()
+        self.converters, self.staircase = Converters(), Staircase()
         spgu = [slot for slot, model in self.modules.items() if model == PULSE_GENERATOR]
         channels = tuple(100 * slot + sub for slot in spgu for sub in (1, 2))
         self.spgu = Spgu(circuit, channels, generator)
@@ -59,9 +60,10 @@ class KeysightB1500AMainframe(FlexTwin):
 
     def start(self) -> None:
         """Settings of measurements and formats to their initial values; time is 0."""
-        self.style = 1
+        self.style, self.with_source = 1, False
+        self.staircase.reset()
         self.flags = {"AZ": 0, "CM": 0, "TSC": 0}
-        self.spot: tuple[int, ...] = ()
+        self.mode, self.spot = 1, tuple[int, ...]()
         self.zero = self.circuit.clock.now()
 
     def reset(self) -> None:

@@ -121,14 +121,14 @@ class Smu:
 
     def zero(self) -> None:
         """``DZ``: 0 V, the settings kept for ``RZ``."""
-        self._check_on()
+        self.check_on()
         self._stored = self._stored or self.forced
         self.forced = Forced()
         self._drive()
 
     def restore(self) -> None:
         """``RZ``."""
-        self._check_on()
+        self.check_on()
         if self._stored is not None:
             self.forced, self._stored = self._stored, None
         self._drive()
@@ -137,7 +137,18 @@ class Smu:
         self, current: bool, code: float, level: float, limit: float | None, polarity: float, limit_code: float
     ) -> None:
         """``DV``, ``DI``: refused with the code of what is wrong; nothing changes then."""
-        self._check_on()
+        self.check_on()
+        self.go_to(self.checked(current, code, level, limit, polarity, limit_code))
+
+    def go_to(self, forced: Forced) -> None:
+        """Force what was checked."""
+        self.forced = forced
+        self._drive()
+
+    def checked(
+        self, current: bool, code: float, level: float, limit: float | None, polarity: float, limit_code: float
+    ) -> Forced:
+        """What `force` would do; `FlexError` where the box refuses it."""
         source, other = (CURRENT, VOLTAGE) if current else (VOLTAGE, CURRENT)
         if code not in (0, *source) or abs(limit_code) not in (0, *other):
             raise FlexError(RANGE)
@@ -155,10 +166,10 @@ class Smu:
             raise FlexError(COMPLIANCE)
         if limit_code and bound > other[int(abs(limit_code))] * (1 + 1e-9):
             raise FlexError(COMPLIANCE)
-        self.forced = Forced(current, int(code), level, bound, whole(polarity, 0, 1), int(limit_code))
-        self._drive()
+        return Forced(current, int(code), level, bound, whole(polarity, 0, 1), int(limit_code))
 
-    def _check_on(self) -> None:
+    def check_on(self) -> None:
+        """Error 200 while the output switch is open."""
         if not self.on:
             raise FlexError(SWITCH_OPEN)
 
@@ -176,7 +187,7 @@ class Smu:
 
     def take(self, current_code: float = 0, voltage_code: float = 0) -> Measured:
         """One measurement of both quantities; a code below zero fixes the range."""
-        self._check_on()
+        self.check_on()
         if abs(current_code) not in (0, *CURRENT) or abs(voltage_code) not in (0, *VOLTAGE):
             raise FlexError(RANGE)
         cycles = self._converters.cycles(self.fine)
