@@ -45,7 +45,7 @@ def main(kills: int) -> None:
     random.seed(1)
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder)
-        (here / "bench.toml").write_text(station(CROSSPOINTS, 0), encoding="utf-8")
+        (here / "bench.toml").write_text(station(CROSSPOINTS), encoding="utf-8")
         (here / "array.toml").write_text(
             CAMPAIGN.replace("budget = 500 }", "budget = 500 }\nrepeats = 3"), encoding="utf-8"
         )

@@ -452,6 +452,11 @@ def test_what_has_changed_since_is_not_gone_on_with(here, monkeypatch):
     Path("bench.toml").write_text(station.replace('"2 V"', '"2.5 V"'), encoding="utf-8")
     with pytest.raises(InputError, match=r"has changed since .*\(pulses\)"):
         resume_campaign()
+    # A version that knew no limits.sweep_voltage left it out: not given then, not given now.
+    kept = next((here / "runs").glob("*/campaign.json"))
+    info = json.loads(kept.read_text(encoding="utf-8"))
+    del info["station"]["resolved"]["limits"]["sweep_voltage"]
+    kept.write_text(json.dumps(info), encoding="utf-8")
     Path("bench.toml").write_text(station.replace("192.168.0.12", "192.168.0.99"), encoding="utf-8")
     Path("small.toml").write_text("not the campaign any more", encoding="utf-8")
     assert resume_campaign().status == "finished"

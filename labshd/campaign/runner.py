@@ -101,9 +101,12 @@ def _kind(station: Station) -> str:
 
 
 def _refuse_other_station(campaign: Campaign, station: Station) -> None:
-    """Addresses and drivers may change (an instrument was replaced), what is done to the devices may not."""
+    """Addresses and drivers may change (an instrument was replaced), what is done to the devices may not.
+
+    What is not given is no difference: a newer version may know of more that could be.
+    """
     free = {"instruments", "visa", "name"}
-    before, now = campaign.info["station"]["resolved"], station.record().resolved
+    before, now = (store.given(one) for one in (campaign.info["station"]["resolved"], station.record().resolved))
     other = sorted(key for key in {*before, *now} - free if before.get(key) != now.get(key))
     if other:
         raise InputError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -195,3 +195,14 @@ def _open(folder: Path) -> Campaign:
             "update labshd; its runs can be opened one by one"
         )
     return Campaign(folder, info)
+
+
+def given(entries: dict[str, Any]) -> dict[str, Any]:
+    """Entries without those that are None, tables within included."""
+    found: dict[str, Any] = {}
+    for key, value in entries.items():
+        if isinstance(value, dict):
+            found[key] = given(cast("dict[str, Any]", value))
+        elif value is not None:
+            found[key] = value
+    return found
