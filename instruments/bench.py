@@ -297,7 +297,7 @@ class BenchCrosspoints(Crosspoints):
             yield from sequence
             self.bench.end_block()
             return
-        for step in steps.reshape(len(steps), -1).tolist():
+        for step in steps.reshape(len(steps), len(self._flat)).tolist():
             for name, count in zip(self._flat, step, strict=True):
                 if count:
                     self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(count))
