@@ -22,15 +22,16 @@ from sim_device.virtual_bench.twins import Cabled
 
 LIMITS = Limits(pulse_voltage=40.0, pulse_width=0.1, read_voltage=40.0, current=0.1, pulses_per_crosspoint=10_000)
 NAME = "GPIB0::17::INSTR"
+SPGU = "keysight-b1500a-spgu"
 NONE = '+0,"No Error."\r'
 UNITS = "B1525A,0;B1517A,0;0,0;B1510A,0;0,0;0,0;0,0;0,0;0,0;0,0\r"
 SPGU_SETUP = "SIM 0;SPRM 1,1;SER 101,1000000;SPM 101,1;SPV 101,1,0,0;ODSW 101,0;ERRX?"
 UP = (
-    "SIM 0;SPRM 1,1;SER 101,1000000;SPM 101,1;SPPER 10;SPT 101,1,0,5.000000E-07,2.400000E-08,2.400000E-08;"
-    "SPPER 1.070000E-06;SPV 101,1,0,2.000000E+00;ERRX?"
+    "SIM 0;SPRM 1,1;SER 101,1000000;SPM 101,1;SPPER 10;SPT 101,1,0,5E-07,2.4E-08,2.4E-08;"
+    "SPPER 1.07E-06;SPV 101,1,0,2;ERRX?"
 )
 FIRE = ("SPRM 1,3;SPUPD 101;SRP;ERRX?", NONE)
-ON = "CN 2;DV 2,5,1.000000E-01,5.000000E-05,0,16;ERRX?"
+ON = "CN 2;DV 2,5,0.1,5E-05,0,16;ERRX?"
 LEARNT = "DV2,5,+1.0000E-01,+5.0000E-05,0,16\r"
 BIAS = (("AAD 2,0;AIT 0,2,1;ERRX?", NONE), (ON, NONE), ("*LRN? 2", LEARNT))
 
@@ -128,8 +129,8 @@ def test_a_pulse_is_said_with_everything_it_depends_on_and_numbers_that_stay_wha
 
 def test_the_shortest_pulse_of_the_data_sheet_and_a_negative_one_have_no_zero_in_them():
     shortest = (
-        "SIM 0;SPRM 1,1;SER 101,1000000;SPM 101,1;SPPER 10;SPT 101,1,0,5.000000E-08,2.000000E-08,2.000000E-08;"
-        "SPPER 1.600000E-07;SPV 101,1,0,-1.250000E+00;ERRX?"
+        "SIM 0;SPRM 1,1;SER 101,1000000;SPM 101,1;SPPER 10;SPT 101,1,0,5E-08,2E-08,2E-08;"
+        "SPPER 1.6E-07;SPV 101,1,0,-1.25;ERRX?"
     )
     with pulses((shortest, NONE)) as instrument:
         instrument.configure(Pulse(-1.25, 50e-9))
@@ -148,6 +149,7 @@ def test_a_width_between_the_steps_of_the_box_becomes_the_next_shorter_one():
         (Pulse(-30.0, 140e-9), "too short for -30 V"),
         (Pulse(0.04, 1e-6), "below this generator's least"),
         (Pulse(41.0, 1e-6), "limits.pulse_voltage"),
+        (Pulse(-40.0, 1e-6), "beyond this generator, 39.9 V"),
     ],
 )
 def test_a_pulse_beyond_the_generator_sends_nothing(pulse, says):
@@ -215,9 +217,9 @@ def test_a_level_of_a_sweep_changes_the_level_alone():
     limits = LIMITS.model_copy(update={"sweep_voltage": 2.0})
     levels = [
         ("AAD 2,0;AIT 0,1,13;ERRX?", NONE),
-        ("CN 2;DV 2,20,0.000000E+00,1.000000E-05,0,15;ERRX?", NONE),
+        ("CN 2;DV 2,20,0,1E-05,0,15;ERRX?", NONE),
         ("*LRN? 2", "DV2,20,+0.0000E+00,+1.0000E-05,0,15\r"),
-        ("DV 2,20,-5.000000E-01,1.000000E-05,0,15;ERRX?", NONE),
+        ("DV 2,20,-0.5,1E-05,0,15;ERRX?", NONE),
     ]
     with expected_protocol(KeysightB1500ASmu, levels, limits=limits) as instrument:
         instrument.configure_sweep(2.0, 1e-5, 0.1)
@@ -444,7 +446,7 @@ def test_a_replay_takes_the_modules_that_were_there(bench):
     smu.configure(0.1, 1e-5, 1.0)
     smu.output_on()
     forced = [message.text for message in sent if message.text.startswith("CN 2;DV 2")]
-    assert forced == ["CN 2;DV 2,20,1.000000E-01,1.000000E-05,0,15;ERRX?"]  # an HPSMU has no 0.5 V range
+    assert forced == ["CN 2;DV 2,20,0.1,1E-05,0,15;ERRX?"]  # an HPSMU has no 0.5 V range
 
 
 def test_zero_and_restore(bench, box):
@@ -461,6 +463,30 @@ def test_numbers_are_written_with_their_digits_and_exponents_of_three(value, dig
     assert float(written) == pytest.approx(value, rel=10.0 ** (1 - digits), abs=1e-300)
     assert int(exponent) % 3 == 0
     assert sum(char.isdigit() for char in mantissa) == digits
+
+
+@given(
+    st.one_of(
+        st.text(max_size=60),
+        st.lists(
+            st.tuples(
+                st.sampled_from(
+                    ["CN", "CL", "DV", "TTIV", "SPV", "SPT", "SPM", "SER", "SRP", "WV", "MM", "XE", "*LRN?"]
+                ),
+                st.lists(st.sampled_from(["", "1", "2", "101", "-3", "1E9", "0.1", "x", "1E-7"]), max_size=6),
+            ),
+            max_size=5,
+        ).map(lambda units: ";".join(f"{header} {','.join(numbers)}" for header, numbers in units)),
+    )
+)
+def test_whatever_is_sent_is_done_or_refused_and_a_reset_ends_it(message):
+    roles = [Cabled("keysight-b1500a-spgu", 101), Cabled("keysight-b1500a-smu", 2)]
+    bench = VirtualBench(Wiring(Kind.THREE_TERMINAL, None), make_devices(["a"], "ecram", seed=1), {NAME: roles})
+    box = bench.twins[NAME]
+    box.receive(message)
+    box.device_clear()
+    assert bench.is_safe()
+    assert "B1500A" in ask(box, "*IDN?")
 
 
 # -- driver and twin ---------------------------------------------------------------------------------------------------
@@ -490,6 +516,26 @@ def test_both_roles_through_one_wire(bench):
     assert bench.faults == []
     with pytest.raises(InputError, match="output switch is open"):
         generator.fire(1)
+
+
+@given(st.floats(0.05, 39.9), st.booleans(), st.floats(-7.3, -1.0))
+def test_every_pulse_that_is_taken_reaches_the_device_and_is_never_longer_or_higher(voltage, negative, exponent):
+    bench = VirtualBench(Wiring(Kind.THREE_TERMINAL, None), make_devices(["a"], "ecram", seed=1), {NAME: SPGU})
+    generator = load(SPGU)(Wire(NAME, bench.library(), instrument="box", clock=bench.clock), LIMITS)
+    generator.prepare()
+    generator.output_on()
+    asked = Pulse(-voltage if negative else voltage, 10.0**exponent)
+    try:
+        generator.configure(asked)
+    except LimitError:
+        assert asked.width < 150e-9  # what is too short for its edges
+        return
+    generator.fire(2)
+    (one,) = bench.applied
+    assert one.pulses == 2
+    assert one.voltage == pytest.approx(asked.voltage, rel=1e-6)
+    assert asked.width - 2.6e-9 < one.width <= asked.width + 1e-15
+    assert bench.faults == []
 
 
 def test_the_longest_pulse_and_the_shortest_reach_the_device_as_they_were_asked_for(bench):

@@ -64,8 +64,8 @@ class Mainframe:
 
 
 def flex(value: float) -> str:
-    """A number as FLEX takes it: 7 significant digits with an exponent, so that 100 ns never becomes 0."""
-    return f"{value:.6E}"
+    """A number as FLEX takes it: 10 significant digits, so that 100 ns never becomes 0 nor a second loses its ns."""
+    return f"{value:.10G}"
 
 
 def slot_of(channel: int) -> int:

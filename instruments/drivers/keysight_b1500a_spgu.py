@@ -21,7 +21,7 @@ from instruments.units import text
 
 LOAD: Final = 1_000_000  # [ohm] the largest that can be told: the voltage set is then that of an open circuit
 LEAST: Final = 0.05  # [V] of a pulse: the offset may be as much, so that a smaller pulse may have either sign
-MOST: Final = 40.0  # [V] into an open circuit
+MOST: Final = 39.9  # [V] into an open circuit: 40 V behind 50 ohm
 EDGES: Final = ((10.0, 20e-9), (20.0, 30e-9), (MOST, 60e-9))  # up to [V], shortest transition 10 % to 90 % [s]
 LONGEST_EDGE: Final = 100e-9  # [s] that is used: a longer one would no longer be a pulse of one voltage
 EDGE_SHARE: Final = 0.05  # of the width
