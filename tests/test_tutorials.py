@@ -17,6 +17,7 @@ TUTORIALS = {
     "array-overnight.md": "ecram.toml",
     "to-a-simulator.md": "ecram.toml",
     "new-protocol.md": "ecram.toml",
+    "wiring.md": "crossbar.toml",
 }
 """Each with the station that it asks the reader to copy as bench.toml."""
 
