@@ -1,201 +1,360 @@
-"""Simulated arrays against AIHWKit, side by side in one run: updates, traces, products, memory.
+"""Simulated arrays against AIHWKit, side by side in one run: updates, traces, products, steps of training, memory.
 
-    python benchmarks/kernels_update.py            # all cores
-    taskset -c 0 python benchmarks/kernels_update.py   # one core
+    python benchmarks/kernels_update.py [--cores 1 2] [--seconds 2]
 
-AIHWKit 1.2 is timed beside labshd where it is installed (it is no dependency); its column stays empty where it is not.
-Every time is the median of repetitions in this run. Beside it stand nanoseconds a crosspoint and, for updates, the
-bytes that a crosspoint must move (20 read, 8 written) over the copy bandwidth of this machine: the limit of memory.
+AIHWKit 1.2 is timed beside labshd where it is installed (it is no dependency, and uses one core whatever it is given);
+its columns stay empty where it is not. There is one table for each number of cores. Calls of both take turns; times are
+medians, the ratio of medians stands beside that of the shortest times, which other programs on the machine disturb
+least. Nanoseconds are those of a crosspoint. The last column is the share of the time that the bytes of a crosspoint
+(20 read, 8 written by an update; what is written by a trace, and first fetched) would need at the copy bandwidth of one
+core: 1 is the limit of memory. Below it stand what such a pass through memory and what a normal deviate really take.
 """
 
 from __future__ import annotations
 
+import argparse
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
-import numpy as np
-
-from labshd.training import Calibration, OneParameter, Settings, one_weight
-from labshd.training.pulse_train import Pulsing, update_pulses
-from labshd.training.read_path import ReadPath
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.device_array import threads_available
-from sim_device.models import ExponentialStep, SoftBounds
-from sim_device.population import Floats
-
-SOFT = SoftBounds(-1.0, 1.0, 0.002, 0.002)
-EXPONENTIAL = ExponentialStep(-1.0, 1.0, 0.002, 0.002, up_extra=0.002, down_extra=0.002, gamma_up=2.0, gamma_down=2.0)
-SPREAD = Spread(step=0.3, up_down=0.01, low=0.3, high=0.3)
-BYTES = 28  # g, Gmin, Gmax, s+, s−, count of pulses: read; g and count written
+SHAPES = {"512 x 512": (512, 512), "256 x 152": (256, 152)}
+UPDATES = (
+    ("soft bounds", "512 x 512", 31),
+    ("soft bounds", "512 x 512", 10),
+    ("soft bounds", "256 x 152", 10),
+    ("exponential step", "512 x 512", 31),
+    ("table", "512 x 512", 31),
+)
+UPDATE_BYTES = 28  # g, Gmin, Gmax, s+, s−, count of pulses: read; g and count written
+TRACE_BYTES = 8  # float32 written, and the line of the cache fetched before
+READ_BYTES = 4
+STEP, NODES = 0.002, 11  # of the devices; of the measured table
+Call = Callable[[], object]
 
 
 @dataclass
 class Row:
-    """One line of the table: seconds of labshd, of AIHWKit where it was timed, crosspoints touched."""
+    """One line of the table: a call of labshd and what AIHWKit does instead, crosspoints touched, bytes of each.
+
+    `share` of the work is all that AIHWKit is given; its time is scaled up.
+    """
 
     work: str
-    ours: float
-    theirs: float | None
+    ours: Call
+    theirs: Call | None
     crosspoints: int
     bytes_each: int = 0
+    share: float = 1.0
 
 
-def median(call: Callable[[], object], seconds: float = 1.5) -> float:
-    """Median time [s] of repetitions that together take about `seconds`; the first call, which compiles, is not one."""
-    call()
-    times: list[float] = []
-    end = time.perf_counter() + seconds
-    while time.perf_counter() < end or len(times) < 3:
-        start = time.perf_counter()
+def take_turns(calls: list[Call], seconds: float) -> list[list[float]]:
+    """Times [s] of calls one after the other, over and over; first calls, which compile, are not counted."""
+    for call in calls:
         call()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+    times: list[list[float]] = [[] for _ in calls]
+    end = time.perf_counter() + seconds * len(calls)
+    while time.perf_counter() < end or len(times[0]) < 3:
+        for taken, call in zip(times, calls, strict=True):
+            start = time.perf_counter()
+            call()
+            taken.append(time.perf_counter() - start)
+    return times
+
+
+def median(call: Call, seconds: float = 1.0) -> float:
+    """Median time [s] of a call."""
+    import numpy as np
+
+    return float(np.median(take_turns([call], seconds)[0]))
 
 
 def copy_bandwidth() -> float:
     """Bytes per second that a large copy reads and writes on one core."""
+    import numpy as np
+
     source = np.ones(1 << 24)
     target = np.empty_like(source)
     return 2 * source.nbytes / median(lambda: np.copyto(target, source))
 
 
-def update(model: SoftBounds | ExponentialStep, shape: tuple[int, int], length: int) -> float:
+def block_of(kind: str, shape: tuple[int, int], initial: Any = None) -> Any:
+    """Devices with noise and device-to-device spread as AIHWKit's defaults have them."""
+    import numpy as np
+
+    from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
+    from sim_device.models import ExponentialStep, SoftBounds
+    from sim_device.table import TableStep
+
+    nodes = np.linspace(-1.0, 1.0, NODES)
+    up, down, scatter = STEP * (1 - nodes), -STEP * (1 + nodes), np.full(NODES, 0.3 * STEP)
+    table = TableStep(-1.0, 1.0, *(tuple(map(float, column)) for column in (nodes, up, down, scatter, scatter)))
+    extra = {"up_extra": STEP, "down_extra": STEP, "gamma_up": 2.0, "gamma_down": 2.0}
+    model = {
+        "soft bounds": SoftBounds(-1.0, 1.0, STEP, STEP),
+        "exponential step": ExponentialStep(-1.0, 1.0, STEP, STEP, **extra),
+        "table": table,
+    }[kind]
+    spread = Spread(step=0.3, up_down=0.01, low=0.3, high=0.3)
+    return SimCrosspoints(
+        model, shape, noise=SimNoise(0.3), spread=spread, unit="normalised", seed=1, initial=initial
+    )  # fmt: skip
+
+
+def update(kind: str, shape: tuple[int, int], length: int) -> Call:
     """One dense update, from the vectors to the pulsed devices: trains drawn, coincidences counted, pulses applied."""
-    block = SimCrosspoints(model, shape, noise=SimNoise(0.3), spread=SPREAD, unit="normalised", seed=1)
-    rng = np.random.default_rng(0)
+    import numpy as np
+
+    from labshd.training.pulse_train import Pulsing, update_pulses
+
+    block, rng = block_of(kind, shape), np.random.default_rng(0)
     d, x = (rng.uniform(-1, 1, n) for n in shape)
-    rate, pulsing, keys = 0.002 * length, Pulsing(longest=length, fit_length=False), (np.uint32(1), np.uint32(2))
+    pulsing, keys = Pulsing(longest=length, fit_length=False), (np.uint32(1), np.uint32(2))
     number = iter(range(10**9))
 
     def once() -> None:
-        trains = update_pulses(d, x, rate, 0.002, pulsing, keys, next(number)).trains
+        trains = update_pulses(d, x, STEP * length, STEP, pulsing, keys, next(number)).trains
         assert trains is not None
         block.coincide(*trains)
 
-    return median(once)
+    return once
 
 
-def traced() -> float:
+def traced() -> Call:
     """2,000 pulses on each of 10,000 devices, every state kept (float32, as AIHWKit does)."""
-    block = SimCrosspoints(SOFT, (100, 100), noise=SimNoise(0.3), spread=SPREAD, unit="normalised", seed=1)
-    counts = np.repeat(np.resize(np.array([1, -1], dtype=np.int32), 2000), 10_000).reshape(2000, 100, 100)
-    array = block._array  # the interface gives float64 readings with times and currents: see below
-    return median(lambda: array.trace((0, 0, 100), counts, np.float32), 3.0)
+    import numpy as np
+
+    array = block_of("soft bounds", (100, 100))._array  # readings are float64, with times and currents: see below
+    counts = np.resize(np.array([1, -1], dtype=np.int32), 2000)[:, np.newaxis, np.newaxis]
+    counts = np.broadcast_to(counts, (2000, 100, 100))
+    return lambda: array.trace((0, 0, 100), counts, np.float32)
 
 
-def traced_readings() -> float:
+def traced_readings() -> Call:
     """The same as readings: conductance, current, time and status of each, as a protocol gets them."""
-    block = SimCrosspoints(SOFT, (100, 100), noise=SimNoise(0.3), spread=SPREAD, seed=1)
-    counts = np.resize([1, -1], 2000)
-    return median(lambda: block.trace(counts), 3.0)
+    import numpy as np
+
+    block, counts = block_of("soft bounds", (100, 100)), np.resize([1, -1], 2000)
+    return lambda: block.trace(counts)
 
 
-def forward(batch: int) -> float:
+def forward(batch: int) -> Call:
     """``y = W x`` with converters, noise and managements."""
-    block = SimCrosspoints(SOFT, (512, 512), spread=SPREAD, unit="normalised", seed=1)
-    path, rng = ReadPath(), np.random.Generator(np.random.SFC64(1))
-    x = np.random.default_rng(0).uniform(-1, 1, (512, batch) if batch > 1 else 512)
-    return median(lambda: path.through(block.forward, x, rng, bounded=True))
+    import numpy as np
+
+    from labshd.training.read_path import Draws, ReadPath
+
+    rng = np.random.default_rng(0)
+    block = block_of("soft bounds", (512, 512), rng.uniform(-0.3, 0.3, (512, 512)))
+    path, numbers = ReadPath(), iter(range(10**9))
+    x = rng.uniform(-1, 1, (512, batch) if batch > 1 else 512)
+    return lambda: path.through(block.forward, x, Draws(np.uint32(1), next(numbers)), bounded=True)
 
 
-def one_parameter_step() -> float:
-    """One step of SHD on one weight, of 100,000, through the public interface: readings and pulses handed out."""
-    model = SoftBounds(1e-6, 9e-6, 0.002, 0.002)
+def one_parameter(steps: int) -> Call:
+    """Steps of SHD on one weight, through the public interface: readings and pulses handed out."""
+    from labshd.training import Calibration, OneParameter, Settings, one_weight
+    from sim_device.crosspoints import SimCrosspoints, SimNoise
+    from sim_device.models import SoftBounds
+
+    model = SoftBounds(1e-6, 9e-6, STEP, STEP)
     calibration = Calibration.from_model(model)
 
-    def train(steps: int) -> float:
+    def train() -> None:
         a, c = (SimCrosspoints(model, noise=SimNoise(0.3, 1e-8), seed=seed) for seed in (1, 2))
-        training = one_weight(OneParameter(), "shd", c, calibration, auxiliary=a, settings=Settings(steps=steps))
-        start = time.perf_counter()
-        training.finish()
-        return time.perf_counter() - start
+        one_weight(
+            OneParameter(), "shd", c, calibration, auxiliary=a, settings=Settings(steps=steps)
+        ).finish()  # fmt: skip
 
-    train(1000)
-    return float(np.median([train(100_000) for _ in range(5)])) / 100_000
+    return train
 
 
-def memory() -> None:
+class AIHWKit:
+    """The same work by AIHWKit."""
+
+    def __init__(self) -> None:
+        import torch
+        from aihwkit.simulator.configs import SingleRPUConfig, UnitCellRPUConfig
+        from aihwkit.simulator.configs.compounds import TransferCompound
+        from aihwkit.simulator.configs.devices import ExpStepDevice, PiecewiseStepDevice, SoftBoundsDevice
+        from aihwkit.simulator.tiles import AnalogTile
+
+        self.torch, self.single, self.cell, self.tile = torch, SingleRPUConfig, UnitCellRPUConfig, AnalogTile
+        self.transfer, self.soft = TransferCompound, SoftBoundsDevice
+        nodes = [1 - k / (NODES - 1) for k in range(NODES)]
+        self.devices: dict[str, Any] = {
+            "soft bounds": SoftBoundsDevice(),
+            "exponential step": ExpStepDevice(),
+            "table": PiecewiseStepDevice(piecewise_up=nodes, piecewise_down=nodes[::-1]),
+        }
+
+    def _tile(self, kind: str, shape: tuple[int, int], length: int) -> Any:
+        config = self.single(device=self.devices[kind])
+        config.update.desired_bl = length
+        config.update.update_bl_management = config.update.update_management = False
+        tile = self.tile(*shape, config)
+        tile.set_learning_rate(self.devices[kind].dw_min * length)
+        return tile
+
+    def update(self, kind: str, shape: tuple[int, int], length: int) -> Call:
+        """One dense update."""
+        tile = self._tile(kind, shape, length)
+        x, d = (self.torch.rand(1, n) * 2 - 1 for n in shape[::-1])
+        return lambda: tile.update(x, d)
+
+    def trace(self) -> Call:
+        """A pulse on all devices, their states copied out, 2,000 times."""
+        import numpy as np
+
+        tile = self._tile("soft bounds", (100, 100), 1).tile
+        x, d = self.torch.ones(1, 100), self.torch.ones(1, 100)
+
+        def once() -> None:
+            states = np.empty((2000, 100, 100), dtype=np.float32)
+            for k in range(2000):
+                tile.update(x, d if k % 2 else -d, False, False, False)
+                states[k] = tile.get_weights()
+
+        return once
+
+    def forward(self, batch: int) -> Call:
+        """The read path with its defaults."""
+        tile = self.tile(512, 512, self.single(device=self.devices["soft bounds"]))
+        x = self.torch.rand(batch, 512) * 2 - 1
+        return lambda: tile.forward(x)
+
+    def one_parameter(self, steps: int) -> Call:
+        """Forward and update of Tiki-Taka on one weight, a transfer every step."""
+        device = self.transfer(unit_cell_devices=[self.soft(), self.soft()], transfer_every=1)
+        tile = self.tile(1, 1, self.cell(device=device))
+        tile.set_learning_rate(0.02)
+        x = self.torch.ones(1, 1)
+
+        def train() -> None:
+            for _ in range(steps):
+                tile.update(x, tile.forward(x) - 0.5)
+
+        return train
+
+
+def rows() -> list[Row]:
+    """All the work that is timed."""
+    try:
+        other: Any = AIHWKit()
+    except ImportError:
+        other = None
+        print("AIHWKit is not installed: its columns are empty")
+    found: list[Row] = []
+    for kind, size, length in UPDATES:
+        shape = SHAPES[size]
+        theirs = other and other.update(kind, shape, length)
+        number = shape[0] * shape[1]
+        found.append(Row(f"{kind}, {size}, {length} slots", update(kind, shape, length), theirs, number, UPDATE_BYTES))
+    steps = 2000 * 10_000
+    found.append(Row("2000 pulses x 10000 devices, states", traced(), other and other.trace(), steps, TRACE_BYTES))
+    found.append(Row("2000 pulses x 10000 devices, readings", traced_readings(), None, steps))
+    for batch, bytes_each in ((1, READ_BYTES), (128, 0)):
+        theirs, number = other and other.forward(batch), 512 * 512 * batch
+        found.append(Row(f"forward, 512 x 512, read path, batch {batch}", forward(batch), theirs, number, bytes_each))
+    theirs = other and other.one_parameter(1000)
+    return [*found, Row("one-parameter SHD, 100000 steps", one_parameter(100_000), theirs, 100_000, share=0.01)]
+
+
+def print_rows(seconds: float, bandwidth: float) -> None:
+    """The table."""
+    import numpy as np
+
+    header = f"{'work':<42}{'labshd':>11}{'AIHWKit':>12}{'ratio':>8}{'of shortest':>13}{'ns each':>9}{'of memory':>11}"
+    print(header)
+    for row in rows():
+        times = take_turns([row.ours, row.theirs] if row.theirs else [row.ours], seconds)
+        ours = float(np.median(times[0]))
+        line = f"{row.work:<42}{ours * 1e3:>8.3f} ms"
+        if row.theirs:
+            theirs, shortest = float(np.median(times[1])) / row.share, min(times[1]) / row.share / min(times[0])
+            line += f"{theirs * 1e3:>9.3f} ms{theirs / ours:>8.1f}{shortest:>13.1f}"
+        else:
+            line += " " * 33
+        line += f"{ours / row.crosspoints * 1e9:>9.2f}"
+        if row.bytes_each:
+            line += f"{row.bytes_each * row.crosspoints / bandwidth / ours:>11.2f}"
+        print(line, flush=True)
+
+
+def print_floor() -> None:
+    """What the same arrays take to pass through memory untouched by arithmetic, and a normal deviate from the cache."""
+    import numba
+    import numpy as np
+
+    from sim_device.counter_random import normals
+
+    @numba.njit(error_model="numpy", nogil=True)
+    def passed(g: Any, low: Any, high: Any, up: Any, down: Any, applied: Any) -> None:
+        for k in range(len(g)):
+            g[k] += low[k] + high[k] + up[k] + down[k]
+            applied[k] += np.uint32(1)
+
+    size = 512 * 512
+    arrays = [np.zeros(size, dtype=np.float32) for _ in range(5)]
+    applied = np.zeros(size, dtype=np.uint32)
+    through = min(take_turns([lambda: passed(*arrays, applied)], 0.5)[0]) / size
+    number = 4096
+    crosspoints, out = np.arange(number, dtype=np.uint32), np.empty(number, dtype=np.float32)
+    counts = np.zeros(number, dtype=np.uint32)
+    drawn = min(take_turns([lambda: normals(np.uint32(1), crosspoints, counts, out)], 0.5)[0]) / number
+    print(f"one core at its fastest: a crosspoint of 512 x 512 through memory {through * 1e9:.2f} ns, "
+          f"a normal deviate {drawn * 1e9:.2f} ns")  # fmt: skip
+
+
+def print_memory() -> None:
     """Bytes and time of a large array with device-to-device variation, beside one of a quarter of its size."""
+    import numpy as np
+
+    from labshd.training.pulse_train import Pulsing, update_pulses
+
     for side in (2048, 4096):
         start = time.perf_counter()
-        block = SimCrosspoints(SOFT, (side, side), noise=SimNoise(0.3), spread=SPREAD, unit="normalised", seed=1)
+        block = block_of("soft bounds", (side, side))
         made = time.perf_counter() - start
         p, a = block._array.population, block._array
-        arrays: list[Floats] = [p.low, p.high, p.s_up, p.s_down, a.conductance, a.applied]  # type: ignore[list-item]
-        trains = update_pulses(
-            np.ones(side),
-            np.ones(side),
-            0.002 * 10,
-            0.002,
-            Pulsing(10, fit_length=False),
-            (np.uint32(1), np.uint32(2)),
-            0,
-        ).trains
+        size = sum(x.nbytes for x in (p.low, p.high, p.s_up, p.s_down, a.conductance, a.applied)) / 1e6
+        ones, keys = np.ones(side), (np.uint32(1), np.uint32(2))
+        trains = update_pulses(ones, ones, STEP * 10, STEP, Pulsing(10, fit_length=False), keys, 0).trains
         assert trains is not None
         pulsed = median(lambda b=block, t=trains: b.coincide(*t))
-        size = sum(array.nbytes for array in arrays) / 1e6
         print(f"{side} x {side}: {size:.0f} MB, made in {made:.2f} s, "
               f"updated in {pulsed * 1e3:.1f} ms ({pulsed / side**2 * 1e9:.2f} ns a crosspoint)")  # fmt: skip
 
 
-def theirs() -> dict[str, float]:
-    """The same work by AIHWKit, by the name of the row; empty where it is not installed."""
-    try:
-        import torch
-        from aihwkit.simulator.configs import SingleRPUConfig
-        from aihwkit.simulator.configs.devices import ExpStepDevice, SoftBoundsDevice
-        from aihwkit.simulator.tiles import AnalogTile
-    except ImportError:
-        return {}
-    found: dict[str, float] = {}
-    for name, device, shape, length in (
-        ("soft bounds, 512 x 512, 31 slots", SoftBoundsDevice(), (512, 512), 31),
-        ("soft bounds, 512 x 512, 10 slots", SoftBoundsDevice(), (512, 512), 10),
-        ("soft bounds, 256 x 152, 10 slots", SoftBoundsDevice(), (256, 152), 10),
-        ("exponential step, 512 x 512, 31 slots", ExpStepDevice(), (512, 512), 31),
-    ):
-        config = SingleRPUConfig(device=device)
-        config.update.desired_bl = length
-        config.update.update_bl_management = False
-        config.update.update_management = False
-        tile = AnalogTile(*shape, config)
-        tile.set_learning_rate(0.002 * length)
-        x, d = torch.rand(1, shape[1]) * 2 - 1, torch.rand(1, shape[0]) * 2 - 1
-        found[name] = median(lambda t=tile, a=x, b=d: t.update(a, b))
-    tile = AnalogTile(512, 512, SingleRPUConfig(device=SoftBoundsDevice()))
-    for batch in (1, 128):
-        x = torch.rand(batch, 512) * 2 - 1
-        found[f"forward, 512 x 512, read path, batch {batch}"] = median(lambda t=tile, a=x: t.forward(a))
-    return found
+def here(seconds: float) -> None:
+    """Time everything in this process."""
+    from sim_device.device_array import threads_available
+
+    bandwidth = copy_bandwidth()
+    print(f"{threads_available()} core(s); copy bandwidth of one {bandwidth / 1e9:.1f} GB/s")
+    print_rows(seconds, bandwidth)
+    print_floor()
+    print_memory()
 
 
 def main() -> None:
-    """Print the table."""
-    bandwidth = copy_bandwidth()
-    print(f"{threads_available()} core(s); copy bandwidth of one {bandwidth / 1e9:.1f} GB/s")
-    other = theirs()
-    if not other:
-        print("AIHWKit is not installed: its column is empty")
-    rows = [
-        Row("soft bounds, 512 x 512, 31 slots", update(SOFT, (512, 512), 31), None, 512 * 512, BYTES),
-        Row("soft bounds, 512 x 512, 10 slots", update(SOFT, (512, 512), 10), None, 512 * 512, BYTES),
-        Row("soft bounds, 256 x 152, 10 slots", update(SOFT, (256, 152), 10), None, 256 * 152, BYTES),
-        Row("exponential step, 512 x 512, 31 slots", update(EXPONENTIAL, (512, 512), 31), None, 512 * 512, BYTES),
-        Row("2000 pulses x 10000 devices, states", traced(), None, 20_000_000),
-        Row("2000 pulses x 10000 devices, readings", traced_readings(), None, 20_000_000),
-        Row("forward, 512 x 512, read path, batch 1", forward(1), None, 512 * 512, 4),
-        Row("forward, 512 x 512, read path, batch 128", forward(128), None, 512 * 512),
-        Row("one-parameter SHD, a step", one_parameter_step(), None, 2),
-    ]
-    print(f"{'work':<44}{'labshd':>12}{'AIHWKit':>12}{'ratio':>8}{'ns each':>9}{'of memory limit':>17}")
-    for row in rows:
-        theirs_ = other.get(row.work)
-        ratio = f"{theirs_ / row.ours:.1f}" if theirs_ else ""
-        limit = f"{row.bytes_each * row.crosspoints / bandwidth / row.ours:.2f}" if row.bytes_each else ""
-        print(f"{row.work:<44}{row.ours * 1e3:>9.4f} ms{f'{theirs_ * 1e3:.3f} ms' if theirs_ else '':>12}{ratio:>8}"
-              f"{row.ours / row.crosspoints * 1e9:>9.2f}{limit:>17}")  # fmt: skip
-    memory()
+    """Print a table for each number of cores, each in a process of its own that may use no more."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cores", type=int, nargs="*", help="numbers of cores; 1 and all unless given")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of repetitions of each call")
+    parser.add_argument("--here", action="store_true", help="one table, with what this process may use")
+    arguments = parser.parse_args()
+    if arguments.here or not hasattr(os, "sched_setaffinity"):
+        here(arguments.seconds)
+        return
+    cores = sorted(os.sched_getaffinity(0))
+    again = [sys.executable, __file__, "--here", "--seconds", str(arguments.seconds)]
+    for number in arguments.cores or sorted({1, len(cores)}):
+        os.sched_setaffinity(0, cores[-number:])  # taken over by the process, before its libraries count their threads
+        subprocess.run(again, check=True)
 
 
 if __name__ == "__main__":

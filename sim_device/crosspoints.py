@@ -34,7 +34,7 @@ from sim_device.population import Spread
 from sim_device.presets import Preset, preset
 from sim_device.simulated_sweep import HeldPulses, limited_readings
 from sim_device.voltage_law import VoltageLaw
-from sim_device.window import Window
+from sim_device.window import Window, distinct
 
 __all__ = ["NOMINAL", "SimCrosspoints", "SimNoise", "Spread"]
 
@@ -171,7 +171,7 @@ class SimCrosspoints(Crosspoints):
         """Read every crosspoint `repeats` times: shape (repeats, rows, columns)."""
         if repeats < 1:
             raise InputError(f"{repeats} readings are none; ask for 1 or more")
-        return self._trace(np.zeros((repeats, *self.shape), dtype=np.int64))
+        return self._trace(np.broadcast_to(np.int64(0), (repeats, *self.shape)))
 
     def wait(self, seconds: float) -> None:
         """Advance the clock by `seconds` [s]."""
@@ -297,7 +297,8 @@ class SimCrosspoints(Crosspoints):
 
     def timed(self, conductance: FloatArray, counts: NDArray[Any]) -> Readings:
         """Readings of these conductances, each after its `counts`, at the time they take; the clock goes on by that."""
-        most = np.maximum(counts.max(axis=(1, 2)), -counts.min(axis=(1, 2)))
+        every = distinct(counts)
+        most = np.broadcast_to(np.abs(every).max(axis=(1, 2)), len(counts))
         durations = 2 * max(self.pulses.up.width, self.pulses.down.width) * most + self.read_time
         times = self._clock.now() + np.cumsum(durations)
         self._clock.wait(float(durations.sum()))

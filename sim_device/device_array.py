@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -17,10 +19,13 @@ from instruments.crosspoints import FloatArray, PulseTrains
 from instruments.errors import InputError
 from sim_device import counter_random, kernels
 from sim_device.device_model import DeviceModel
+from sim_device.linear_rows import LONGEST
 from sim_device.population import Floats, Population, Spread, nearly_linear_for
-from sim_device.window import Box
+from sim_device.table_rows import pieces
+from sim_device.window import Box, distinct
 
 WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
+PARTS = 4  # of the rows, for each thread: small enough to share the work evenly, large enough to be worth a call
 _Call: TypeAlias = Callable[[tuple[int, int]], None]
 
 
@@ -66,6 +71,8 @@ class DeviceArray:
         """Start with no pulse applied."""
         self.applied = np.zeros(self.conductance.shape, dtype=np.uint32)
         self._pulse_key, self._read_key, self._write_key, self._line_key = counter_random.keys(self.seed, 4)
+        table = self.population.table
+        self._table = pieces(table) if table.shape[1] else None
         self._chunk = np.int32(longest_step(self.population, self.noise))
 
     @staticmethod
@@ -81,20 +88,21 @@ class DeviceArray:
 
     def pulse(self, box: Box, counts: NDArray[np.int32]) -> None:
         """Apply signed counts (rows of the box, its columns)."""
-        arguments = [box, *self._devices(), counts]
+        arguments = [box, *self._devices(), np.ascontiguousarray(counts)]
         over_rows(lambda part: kernels.pulse_rows(part, *arguments), counts.shape)
 
     def coincide(self, box: Box, rows: PulseTrains, columns: PulseTrains, height: int) -> None:
         """Count and apply the coincidences of trains on the lines of the box."""
         row_words, row_signs = _packed(rows, height, "rows")
         column_words, column_signs = _packed(columns, box[2], "columns")
-        arguments = [box, *self._devices(), row_words.T.copy(), row_signs, column_words, column_signs]
+        arguments = [box, *self._devices(), row_words, row_signs, column_words, column_signs]
         over_rows(lambda part: kernels.coincide_rows(part, *arguments), (height, box[2]))
 
     def trace(self, box: Box, counts: NDArray[np.int32], dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
         """Apply counts and read, step by step: (steps, rows of the box, its columns), readings of that shape."""
-        out = np.empty(counts.shape, dtype=dtype)
-        arguments = [box, *self._devices(), *self._reading(), counts, out]
+        out, alike = np.empty(counts.shape, dtype=dtype), distinct(counts).shape[1:] == (1, 1)
+        given = np.ascontiguousarray(counts[:, :1, :1] if alike else counts)
+        arguments = [box, *self._devices(), *self._reading(), given, out]
         over_rows(lambda part: kernels.trace_rows(part, *arguments), counts.shape)
         self.readings += len(counts)
         return out
@@ -118,10 +126,10 @@ class DeviceArray:
 
     def _devices(self) -> list[Any]:
         p = self.population
-        saturation = (np.float32(p.saturation[0]), np.float32(p.saturation[1]))
+        saturation = None if p.saturation == (1.0, 1.0) else tuple(np.float32(share) for share in p.saturation)
         return [
             self.conductance, p.low, p.high, p.s_up, p.s_down, self.applied,
-            saturation, p.table, np.float32(self.noise.cycle_to_cycle), self._pulse_key, self._chunk,
+            saturation, self._table, np.float32(self.noise.cycle_to_cycle), self._pulse_key, self._chunk,
         ]  # fmt: skip
 
 
@@ -143,13 +151,13 @@ def longest_step(p: Population, noise: SimNoise) -> int:
         measured = float(np.abs(p.table[2:]).max(initial=0.0)) > 0.5 * float(np.abs(p.table[:2]).max())
         if measured or noise.cycle_to_cycle > 0.5:
             return 1  # noisy steps that the hard bounds would cut
-        return nearly_linear_for(p.table, float(max(p.s_up.max(), p.s_down.max())), kernels.LONGEST)
+        return nearly_linear_for(p.table, float(max(p.s_up.max(), p.s_down.max())), LONGEST)
     slope = float(max(p.s_up.max() * abs(p.saturation[0]), p.s_down.max() * abs(p.saturation[1])))
     hard = min(p.saturation) < 1 and noise.cycle_to_cycle > 0.5  # many a noisy step would be cut at the bound
     if hard or slope >= 0.5:
         return 1
     relative = noise.cycle_to_cycle * slope / (1 - slope)
-    return int(np.clip((0.15 / relative) ** 2, 1, kernels.LONGEST)) if relative > 0 else kernels.LONGEST
+    return int(np.clip((0.15 / relative) ** 2, 1, LONGEST)) if relative > 0 else LONGEST
 
 
 def _start(initial: ArrayLike, p: Population, shape: tuple[int, int], seed: int) -> Floats:
@@ -173,9 +181,12 @@ def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uin
         raise InputError(f"pulse trains of shape {slots.shape} do not fit {lines} {which}; give (lines, slots)")
     words = np.empty((max(1, -(-slots.shape[1] // 32)), lines), dtype=np.uint32)
     signs = np.empty(lines, dtype=np.int32)
-    mixed = kernels.packed(slots, words, signs)
-    if mixed >= 0:
-        raise InputError(f"the train on line {mixed} of the {which} carries both signs; one update takes one")
+    wrong = kernels.packed(slots, words, signs)
+    if wrong >= 0:
+        raise InputError(
+            f"the train on line {wrong} of the {which} carries both signs, or more than one pulse in a slot; "
+            "one update takes neither"
+        )
     return words, signs
 
 
@@ -190,10 +201,31 @@ def _pool() -> ThreadPoolExecutor:
 
 
 def over_rows(call: _Call, shape: tuple[int, ...]) -> None:
-    """Run `call` on (first, last) parts of the rows, side by side where that pays; the result is the same."""
-    rows, size = shape[-2], int(np.prod(shape))
-    if rows < 2 or size < 2 * WORTH_A_THREAD:
+    """Run `call` on (first, last) parts of the rows, side by side where that pays; the result is the same.
+
+    Threads take parts as they get to it, this one among them: a busy core does less, and a late one is not waited for.
+    """
+    rows, size = shape[-2], math.prod(shape)
+    threads = min(threads_available(), rows, size // WORTH_A_THREAD)
+    if threads < 2:
         call((0, rows))
         return
-    parts = min(threads_available(), rows, size // WORTH_A_THREAD)
-    list(_pool().map(call, pairwise(rows * k // parts for k in range(parts + 1))))
+    number = min(PARTS * threads, rows)
+    parts = deque(pairwise(rows * k // number for k in range(number + 1)))
+    helpers = [_pool().submit(_take, parts, call) for _ in range(threads - 1)]
+    try:
+        _take(parts, call)
+    finally:
+        for helper in helpers:
+            if not helper.cancel():
+                helper.result()
+
+
+def _take(parts: deque[tuple[int, int]], call: _Call) -> None:
+    """Do parts until none is left."""
+    while parts:
+        try:
+            part = parts.popleft()
+        except IndexError:  # another thread was quicker
+            return
+        call(part)

@@ -28,7 +28,8 @@ class Window:
     @property
     def box(self) -> Box:
         """The smallest box of the array that holds the view."""
-        return min(self.rows), min(self.columns), max(self.columns) - min(self.columns) + 1
+        first, last = sorted((self.columns[0], self.columns[-1]))
+        return min(self.rows[0], self.rows[-1]), first, last - first + 1
 
     @property
     def dense(self) -> bool:
@@ -51,7 +52,7 @@ class Window:
     def boxed(self, counts: NDArray[Any]) -> NDArray[np.int32]:
         """Counts (..., rows, columns) of the view as counts of its box: 0 between its rows and columns."""
         if self.dense:
-            return np.array(counts, dtype=np.int32)
+            return np.broadcast_to(distinct(counts).astype(np.int32), counts.shape)
         height = max(self.rows) - min(self.rows) + 1
         boxed = np.zeros((*counts.shape[:-2], height, self.box[2]), dtype=np.int32)
         boxed[(..., *self._within())] = counts
@@ -64,3 +65,8 @@ class Window:
     def _within(self) -> tuple[Any, ...]:
         first_row, first_column, _ = self.box
         return np.ix_(np.array(self.rows) - first_row, np.array(self.columns) - first_column)
+
+
+def distinct(array: NDArray[Any]) -> NDArray[Any]:
+    """`array` without what broadcasting repeated: of length 1 along such axes."""
+    return array[tuple(slice(None) if step else slice(1) for step in array.strides)]

@@ -127,7 +127,7 @@ def regression(algorithm: str, steps: int = 6000, transfer_rate: float = 0.02, *
 
 
 @pytest.mark.parametrize(
-    ("algorithm", "steps", "transfer_rate"), [("shd", 2000, 0.02), ("residual", 2000, 0.02), ("ttv2", 4000, 0.2)]
+    ("algorithm", "steps", "transfer_rate"), [("shd", 4000, 0.02), ("residual", 2000, 0.02), ("ttv2", 4000, 0.2)]
 )
 def test_two_arrays_find_what_sgd_misses_on_asymmetric_devices(
     algorithm: str, steps: int, transfer_rate: float

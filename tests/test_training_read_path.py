@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instruments.errors import InputError
-from labshd.training.read_path import ReadPath, rounded
+from labshd.training.read_path import Draws, ReadPath
 
 RNG = np.random.default_rng(0)
 W = np.random.default_rng(1).uniform(-1, 1, (5, 8))
@@ -22,18 +22,45 @@ def product(x: Any) -> Any:
 
 
 def through(x: Any, *, bounded: bool = True, **settings: Any) -> Any:
-    return ReadPath(**settings).through(product, np.asarray(x, dtype=float), np.random.default_rng(2), bounded=bounded)
+    return ReadPath(**settings).through(product, np.asarray(x, dtype=float), Draws(np.uint32(2), 1), bounded=bounded)
 
 
+@settings(deadline=None)  # the first call compiles
 @given(st.floats(-10, 10), st.integers(2, 16), st.floats(0.1, 10))
-def test_rounding_is_to_the_nearest_of_the_levels(value: float, bits: int, bound: float) -> None:
-    step = 2 * bound / (2**bits - 2)
-    level = float(rounded(np.array(value), bits, bound))
-    assert abs(level - value) <= step / 2 * (1 + 1e-9)
-    assert level / step == pytest.approx(round(level / step), abs=1e-6)
-    assert rounded(np.array(0.0), bits, bound) == 0
+def test_rounding_is_to_the_nearest_of_the_levels_within_the_bound(value: float, bits: int, bound: float) -> None:
+    step, x = 2 * bound / (2**bits - 2), np.array([value, 0.0])
+    dac: dict[str, Any] = QUIET | {"dac_bits": bits, "input_bound": bound, "noise_management": False}
+    adc: dict[str, Any] = QUIET | {
+        "adc_bits": bits,
+        "output_bound": bound,
+        "noise_management": False,
+        "input_bound": 20.0,
+    }
+    for given_path in (dac, adc):
+        level, zero = ReadPath(**given_path).through(np.copy, x, Draws(np.uint32(2), 1), bounded=False)
+        assert abs(level - np.clip(value, -bound, bound)) <= step / 2 * (1 + 1e-9)
+        assert level / step == pytest.approx(round(level / step), abs=1e-6)
+        assert zero == 0
 
 
+def test_no_number_stays_none() -> None:
+    x = np.array([np.nan, *np.ones(7)])
+    for management in (True, False):
+        assert np.all(np.isnan(through(x, noise_management=management, bounded=False)))
+
+
+def test_noise_follows_from_key_and_number_and_differs_between_products() -> None:
+    def noise(key: int, number: int) -> Any:
+        path = ReadPath(**QUIET | {"noise": 1.0, "noise_management": False})
+        return path.through(np.zeros_like, np.ones(10_000), Draws(np.uint32(key), number), bounded=True)
+
+    first = noise(1, 1)
+    assert np.array_equal(first, noise(1, 1))
+    for other in (noise(1, 2), noise(2, 1)):
+        assert abs(np.corrcoef(first, other)[0, 1]) < 5 / np.sqrt(first.size)
+
+
+@settings(deadline=None)
 @given(st.floats(1e-6, 1e6))
 def test_a_path_with_everything_off_is_the_product(size: float) -> None:
     x = size * np.linspace(-1, 1, 8)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 
 Flags: TypeAlias = NDArray[np.bool_]
+Multiply: TypeAlias = Callable[[FloatArray], FloatArray]
 _MOST_HALVINGS = 10  # of iterative bound management: inputs 1000 times below full scale have left the DAC
 
 
@@ -57,62 +58,84 @@ class ReadPath:
         if wrong or not self.noise >= 0:
             raise InputError(f"converters take 2 to 24 bits and bounds above 0, noise 0 or more, not {self}")
 
-    def through(
-        self, multiply: Callable[[FloatArray], FloatArray], x: FloatArray, rng: np.random.Generator, *, bounded: bool
-    ) -> FloatArray:
-        """``multiply(x)`` by way of converters and noise; x of shape (inputs,) or (inputs, batch).
+    def through(self, multiply: Multiply, x: FloatArray, draws: Draws, *, bounded: bool) -> FloatArray:
+        """``multiply(x)`` by way of converters and noise; x of shape (inputs,) or (inputs, samples).
 
         `bounded` switches bound management, which serves forward passes only: gradients may be clipped.
         """
-        scale = self._input_scale(x)
-        y, clipped = self._once(multiply, x / scale, rng)
-        if not bounded or self.bound_management is None or not np.any(clipped):
-            return y * scale
-        if self.bound_management == "worst-case":
-            largest = np.sum(np.abs(x), axis=0) / (self.output_bound or math.inf)
-            again = np.where(np.any(clipped, axis=0), np.maximum(scale, largest), scale)
-            return np.where(np.any(clipped, axis=0), self._once(multiply, x / again, rng)[0] * again, y * scale)
-        return self._halved(multiply, x, rng, scale, y, clipped)
+        given = np.ascontiguousarray(x, dtype=np.float64)
+        scale = self._input_scale(given)
+        y, clipped = self._once(multiply, given, scale, draws)
+        if bounded and self.bound_management is not None and clipped.any():
+            return self._unclipped(multiply, given, draws, scale, y * scale, clipped)
+        return y * scale
 
-    def _halved(
-        self, multiply: Callable[[FloatArray], FloatArray], x: FloatArray, rng: np.random.Generator,
-        scale: FloatArray, y: FloatArray, clipped: Flags,
-    ) -> FloatArray:  # fmt: skip
-        """Iterative bound management: halve the inputs of samples with a clipped output until none is."""
-        out = y * scale
+    def _unclipped(
+        self, multiply: Multiply, x: FloatArray, draws: Draws, scale: FloatArray, out: FloatArray, clipped: Flags
+    ) -> FloatArray:
+        """Samples with a clipped output again, with smaller inputs; `out` is what they gave so far."""
+        if self.bound_management == "worst-case":
+            over = np.any(clipped, axis=0)
+            largest = np.sum(np.abs(x), axis=0) / (self.output_bound or math.inf)
+            again = np.where(over, np.maximum(scale, largest), scale)
+            return np.where(over, self._once(multiply, x, again, draws)[0] * again, out)
         for _ in range(_MOST_HALVINGS):
             over = np.any(clipped, axis=0)
             if not np.any(over):
                 break
             scale = np.where(over, 2.0 * scale, scale)
-            y, now = self._once(multiply, x / scale, rng)
+            y, now = self._once(multiply, x, scale, draws)
             out, clipped = np.where(over, y * scale, out), np.where(over, now, False)
         return out
 
     def _input_scale(self, x: FloatArray) -> FloatArray:
         """α of each sample: its largest magnitude in units of the input bound, 1 without noise management."""
-        if not self.noise_management:
-            return np.ones(x.shape[1:])
-        most = np.max(np.abs(x), axis=0) / self.input_bound
-        return np.where(most > 0, most, 1.0)
+        scale = np.ones(x.shape[1:])
+        if self.noise_management:
+            _kernels().largest(_in_columns(x), scale.reshape(-1))
+            scale /= self.input_bound
+            scale[scale == 0] = 1.0
+        return scale
 
-    def _once(
-        self, multiply: Callable[[FloatArray], FloatArray], x: FloatArray, rng: np.random.Generator
-    ) -> tuple[FloatArray, Flags]:
+    def _once(self, multiply: Multiply, x: FloatArray, scale: FloatArray, draws: Draws) -> tuple[FloatArray, Flags]:
         """One pass, and which outputs were clipped."""
-        y = multiply(rounded(np.clip(x, -self.input_bound, self.input_bound), self.dac_bits, self.input_bound))
-        if self.noise > 0:
-            y = y + self.noise * rng.standard_normal(y.shape)
-        bound = self.output_bound
-        if bound is None:
-            return y, np.zeros(y.shape, dtype=bool)
-        clipped = np.abs(y) >= bound
-        return rounded(np.clip(y, -bound, bound), self.adc_bits, bound), clipped
+        driven = np.empty_like(x)
+        step = _level(self.dac_bits, self.input_bound)
+        _kernels().driven(_in_columns(x), scale.reshape(-1), self.input_bound, step, _in_columns(driven))
+        y = np.array(multiply(driven), dtype=np.float64, order="C")
+        clipped = np.empty(y.shape, dtype=np.bool_)
+        bound = math.inf if self.output_bound is None else self.output_bound
+        step = 0.0 if self.output_bound is None else _level(self.adc_bits, bound)
+        flat = y.reshape(-1), clipped.reshape(-1)
+        _kernels().sensed(flat[0], draws.key, draws.next(), self.noise, bound, step, flat[1])
+        return y, clipped
 
 
-def rounded(values: FloatArray, bits: int | None, bound: float) -> FloatArray:
-    """Values rounded to the 2^bits − 1 levels between −bound and bound, zero among them; as they are without bits."""
-    if bits is None:
-        return values
-    step = 2.0 * bound / (2**bits - 2)
-    return np.rint(values / step) * step
+@dataclass
+class Draws:
+    """Normal deviates of one product, a function of `key` and of the `number` of the product alone."""
+
+    key: np.uint32
+    number: int
+    passes: int = 0
+
+    def next(self) -> np.uint32:
+        """The number of a pass: of the product, and of the pass within it."""
+        self.passes += 1
+        return np.uint32((self.number * (_MOST_HALVINGS + 2) + self.passes) % 2**32)
+
+
+def _kernels() -> Any:
+    from labshd.training import read_kernels
+
+    return read_kernels
+
+
+def _in_columns(x: FloatArray) -> FloatArray:
+    """`x` as (inputs, samples)."""
+    return x if x.ndim == 2 else x[:, np.newaxis]
+
+
+def _level(bits: int | None, bound: float) -> float:
+    """The distance of neighbouring levels; 0 without bits."""
+    return 0.0 if bits is None else 2.0 * bound / (2**bits - 2)

@@ -12,7 +12,7 @@ from instruments.crosspoints import Crosspoints, FloatArray, IntArray, Readings,
 from instruments.errors import InputError, RunError
 from labshd.training.calibration import Calibration
 from labshd.training.pulse_train import Keys, Pulsing, update_pulses
-from labshd.training.read_path import ReadPath
+from labshd.training.read_path import Draws, ReadPath
 from protocols.protocol import Points
 
 KEPT = 64  # crosspoints; of larger arrays nobody wants every reading
@@ -65,7 +65,8 @@ class Tile:
         self.lowest, self.highest = np.full(self.main.shape, np.inf), np.full(self.main.shape, -np.inf)  # weights read
         self.updates = 0
         self.products = 0  # that went through the read path, which number the draws of its noise
-        self.keys: Keys = tuple(np.random.SeedSequence(self.seed).generate_state(2, dtype=np.uint32))
+        *keys, self._noise_key = np.random.SeedSequence(self.seed).generate_state(3, dtype=np.uint32)
+        self.keys: Keys = (keys[0], keys[1])
         self.clipped = 0  # updates that the bit length cut short
         self.last: FloatArray = np.full(self.main.shape, np.nan)  # weights as last read
         self.since: IntArray = np.zeros(self.main.shape, dtype=np.int64)  # pulses that no kept point tells of yet
@@ -154,9 +155,9 @@ class Tile:
         if self.path is None:
             return self._multiplied(vector, transposed=transposed)
         self.products += 1
-        noise = np.random.Generator(np.random.Philox([int(self.keys[0]), self.products]))
+        draws = Draws(self._noise_key, self.products)
         return self.path.through(
-            partial(self._multiplied, transposed=transposed), vector, noise, bounded=not transposed
+            partial(self._multiplied, transposed=transposed), vector, draws, bounded=not transposed
         )
 
     def _multiplied(self, vector: FloatArray, *, transposed: bool) -> FloatArray:
