@@ -24,9 +24,11 @@ from sim_device.virtual_bench import VirtualBench, make_devices
 
 LIMITS = Limits(pulse_voltage=2.0, pulse_width=1e-2, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10**9)
 PULSES = PulsePair(Pulse(0.9, 1e-3), Pulse(-0.9, 1e-3))
+SLOW = PulsePair(Pulse(0.8, 1e-2), Pulse(-0.8, 1e-2))
 RESOURCE = "TCPIP0::192.168.0.12::inst0::INSTR"
 BOXES = {
     "keysight-b2902b": ("keysight-b2902b-pulses", "keysight-b2902b"),
+    "keithley-2450": ("keithley-2450-pulses", "keithley-2450"),
 }
 
 
@@ -57,19 +59,20 @@ def opened(box: str) -> BenchCrosspoints:
 def compare(box: str, counts: np.ndarray, rounds: int) -> None:
     """Print medians of alternating rounds."""
     block = opened(box)
-    few, slow_pulses = counts[: max(10, len(counts) // 20)], PulsePair(Pulse(0.8, 1e-2), Pulse(-0.8, 1e-2))
+    pulses = PULSES if box == "keysight-b2902b" else SLOW
+    few = counts[: max(10, len(counts) // 20)]
     quick: list[float] = []
     slow: list[float] = []
     for _ in range(rounds):
         start = time.process_time()
-        block.trace(counts)
+        block.trace(counts, pulses)
         quick.append((time.process_time() - start) / len(counts))
         start = time.process_time()
-        for _ in Crosspoints.stream(block, few, slow_pulses):
+        for _ in Crosspoints.stream(block, few, SLOW):
             continue
         slow.append((time.process_time() - start) / len(few))
     sequence, steps = 1 / statistics.median(quick), 1 / statistics.median(slow)
-    print(f"{box}: {block.bench.tracing.words}")
+    print(f"{box}: list sweep of the source-measure unit, pulses of {pulses.up.width * 1e3:g} ms")
     print(f"  one sequence  {sequence:9.0f} steps/s   {sequence / steps:.0f} times as fast")
     print(f"  step by step  {steps:9.0f} steps/s")
 

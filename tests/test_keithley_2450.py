@@ -114,7 +114,7 @@ def test_an_answer_that_is_not_three_numbers_is_never_a_value(reply):
 
 
 def test_off_writes_and_asks_nothing():
-    with smu((":OUTP OFF", None)) as instrument:
+    with smu((":OUTP OFF;:ABOR", None)) as instrument:
         instrument.off()
 
 

@@ -20,10 +20,13 @@ from instruments.drivers.fixed_ranges import (
     measurement,
     smallest,
 )
+from instruments.drivers.keithley_2450_list import SteppedList
 from instruments.drivers.scpi import Scpi
+from instruments.drivers.smu_pulses import Keithley2450Pulses
 from instruments.errors import LimitError
 from instruments.limits import Limits
-from instruments.roles import Interlock, Measurement, SourceMeasureUnit
+from instruments.roles import Interlock, Measurement, PulseSource, SourceMeasureUnit
+from instruments.sequences import Plan, Sequencer
 from instruments.units import text
 
 VOLTAGE_RANGES: Final = (0.02, 0.2, 2.0, 20.0, 200.0)  # [V], data sheet
@@ -37,19 +40,26 @@ class Keithley2450(Scpi, SourceMeasureUnit):
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2450", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
+        self.started = True  # a sequence may be running: nobody knows until `prepare` has reset it
+        self.in_list = False  # settings are those of a list sweep
+
+    def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
+        """A list sweep where this unit is the pulse source, too."""
+        return SteppedList(self) if isinstance(generator, Keithley2450Pulses) else None
 
     def prepare(self) -> None:
         """Reset, output off, voltage source and current measurement with fixed ranges and source readback."""
         self._configured = False
         self.write("*RST;*CLS")
+        self.started = self.in_list = False
         self.settle(
             ':OUTP OFF;:OUTP:SMOD NORM;:SOUR:FUNC VOLT;:SENS:FUNC "CURR";:SOUR:VOLT:READ:BACK ON;:SOUR:VOLT:DEL 0;'
             ":SENS:CURR:RSEN OFF;:SENS:CURR:AZER ON;:SENS:COUN 1"
         )
 
     def off(self) -> None:
-        """Output off."""
-        self.switch_off(":OUTP OFF")
+        """Output off, and the end of a sequence if one may be running."""
+        self.switch_off(":OUTP OFF;:ABOR" if self.started else ":OUTP OFF")
 
     def is_off(self) -> bool:
         """Whether the instrument says that its output is off."""
@@ -64,7 +74,19 @@ class Keithley2450(Scpi, SourceMeasureUnit):
 
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
         """Limit and ranges before the level; the limit is read back."""
-        source, measure = smallest(voltage, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
+        if self.in_list:
+            self.prepare()
+        self._set(voltage, voltage, compliance, integration)
+
+    def hold(self, span: float, plan: Plan) -> None:
+        """As `configure`, on a source range that holds levels up to `span` [V] beside the read voltage of a plan."""
+        self.limits.check_bias(plan.voltage, plan.compliance)
+        for pulse in plan.used:
+            self.limits.check_pulse(pulse)
+        self._set(max(span, abs(plan.voltage)), plan.voltage, plan.compliance, plan.integration)
+
+    def _set(self, span: float, voltage: float, compliance: float, integration: float) -> None:
+        source, measure = smallest(span, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
         if source > 20 and compliance > 0.105:
             raise LimitError(f"a compliance of {text(compliance, 'A')} is too much on the 200 V range, at most 105 mA")
         check_least(compliance, 1e-9)

@@ -9,13 +9,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple
 
+import numpy as np
+
+from instruments.crosspoints import FloatArray
 from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.keithley_2450_lists import ListSweep
 from sim_device.virtual_bench.meter import HEADROOM, OVERFLOW, Meter, smallest
 from sim_device.virtual_bench.safety_entries import add_interlock
 from sim_device.virtual_bench.scpi_common import common_commands
 from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, Setting, SettingsTwin, add_settings
 from sim_device.virtual_bench.scpi_tree import CommandTree
 from sim_device.virtual_bench.scpi_values import ScpiError
+from sim_device.virtual_bench.trains import Train
 
 VOLTAGE_RANGES: Final = (0.02, 0.2, 2.0, 20.0, 200.0)  # [V]
 CURRENT_RANGES: Final = (1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # [A]
@@ -153,10 +158,12 @@ class Keithley2450Twin(SettingsTwin):
         self.buffers: dict[str, list[Reading]] = {"defbuffer1": [], "defbuffer2": []}
         self.plan: Plan | None = None  # the trigger model that is loaded
         self._started = circuit.clock.now()
+        self.lists = ListSweep(self)
         super().__init__()
 
     def reset(self) -> None:
         """Defaults, output off, buffers empty."""
+        self.lists.reset()
         self.restore_defaults()
         self.buffers = {"defbuffer1": [], "defbuffer2": []}
         self.plan = None
@@ -172,6 +179,8 @@ class Keithley2450Twin(SettingsTwin):
     def changed(self, name: str, channel: int) -> None:
         """Ranges follow levels as the manual says; what reaches the terminals is told to the circuit."""
         if name == "output":
+            if not self.output_on:
+                self.lists.end()
             self._drive()
             return
         function, _, part = name.partition(" ")
@@ -266,8 +275,36 @@ class Keithley2450Twin(SettingsTwin):
             del buffer[: len(buffer) - BUFFER]
         return buffer[-1]
 
+    def keep_sweep(self, levels: FloatArray, conductance: FloatArray, train: Train) -> None:
+        """Readings at levels [V] across what was found [S], into the first buffer."""
+        current = levels * conductance
+        held = np.abs(current) > train.limit
+        clamped = np.copysign(train.limit, current)
+        volts = np.divide(clamped, conductance, out=levels.copy(), where=held)
+        seen = self.meter.seen(
+            volts,
+            np.where(held, clamped, current),
+            self.value("CURR nplc"),
+            self.value("VOLT source range"),
+            None if self.value("CURR auto") else float(self.value("CURR range")),
+        )
+        status = OUTPUT_ON | READBACK
+        self.buffers["defbuffer1"] += [
+            Reading(source, reading, status | (LIMITED if limited else 0), at - self._started, "Amp DC", "Volt DC")
+            for source, reading, limited, at in zip(
+                *(column.tolist() for column in (*seen, held, train.read_at)), strict=True
+            )
+        ]
+
+    def finish(self) -> None:
+        """Wait for a sweep that runs."""
+        self.lists.finish()
+
     def run_plan(self) -> None:
         """Run the loaded trigger model: measurements so far apart, each at its level where it is a sweep."""
+        if self.lists.loaded:
+            self.lists.begin()
+            return
         if self.plan is None:
             raise ScpiError(-211, "Trigger ignored; no trigger model is loaded")
         sweep = any(level is not None for level in self.plan.levels)

@@ -41,7 +41,8 @@ def _elements(arguments: Arguments) -> tuple[str, ...]:
 
 
 def _buffer(twin: Keithley2450Twin, arguments: Arguments, at: int = 0) -> str:
-    """Name of the buffer that is meant; the first default one where none is."""
+    """Name of the buffer that is meant, with what a sweep has brought so far; the first default one where none is."""
+    twin.lists.advance()
     if len(arguments) <= at:
         return "defbuffer1"
     name = string(arguments[at])
@@ -155,6 +156,7 @@ def _load(twin: Keithley2450Twin, arguments: Arguments) -> None:
     delay = number(arguments[2], "S") if len(arguments) > 2 else 0.0
     if not 1 <= count <= BUFFER or not 0 <= delay <= 1e4:
         raise ScpiError(-222, "Parameter data out of range")
+    twin.lists.unload()
     twin.plan = Plan((None,) * count, delay, "defbuffer1")
 
 
@@ -174,11 +176,32 @@ def _sweep(function: str) -> Handler:
             raise ScpiError(-222, "Parameter data out of range")
         if delay < 0:  # -1 asks for the automatic delay
             delay = 0.0
+        twin.lists.unload()
         levels = [start + (stop - start) * at / (points - 1) for at in range(points)]
         twin.put("source", 1, function)
         twin.plan = Plan(tuple((levels + levels[::-1] if dual else levels) * count), delay, buffer)
 
     return _on_2450(act)
+
+
+def _list(*, append: bool) -> Handler:
+    def act(twin: Keithley2450Twin, arguments: Arguments) -> None:
+        twin.lists.put([number(text, "V") for text in arguments], append=append)
+
+    return _on_2450(act)
+
+
+def _list_sweep(twin: Keithley2450Twin, arguments: Arguments) -> None:
+    """``:SOURce:SWEep:VOLTage:LIST startIndex, delay, count, failAbort, buffer``: from the first value, once."""
+    if not arguments:
+        raise ScpiError(-109, "Missing parameter")
+    if number(arguments[0]) != 1 or (len(arguments) > 2 and number(arguments[2]) != 1):
+        raise ScpiError(-222, "Parameter data out of range; the twin sweeps a list once, from its first value")
+    if len(arguments) > 3 and boolean(arguments[3]):
+        raise ScpiError(-224, "Illegal parameter value; the twin does not stop a sweep at a limit")
+    if _buffer(twin, arguments, 4) != "defbuffer1":
+        raise ScpiError(-224, "Illegal parameter value; the twin fills defbuffer1 alone")
+    twin.lists.load(number(arguments[1], "S") if len(arguments) > 1 else 0.0)
 
 
 def _points(twin: Keithley2450Twin, arguments: Arguments) -> None:
@@ -235,11 +258,16 @@ def add_commands() -> None:
         ":TRIGger:LOAD": Entry(set=_on_2450(_load)),
         ":SOURce#1:SWEep:VOLTage:LINear": Entry(set=_sweep("VOLT")),
         ":SOURce#1:SWEep:CURRent:LINear": Entry(set=_sweep("CURR")),
+        ":SOURce#1:LIST:VOLTage": Entry(
+            _list(append=False), _on_2450(lambda twin, _: ",".join(f"{level:.6E}" for level in twin.lists.levels))
+        ),
+        ":SOURce#1:LIST:VOLTage:APPend": Entry(set=_list(append=True)),
+        ":SOURce#1:SWEep:VOLTage:LIST": Entry(set=_on_2450(_list_sweep)),
         ":SENSe#1:AZERo:ONCE": Entry(set=no_arguments(lambda _: None)),
         ":SYSTem:CLEar": Entry(set=_on_2450(_clear_log)),
         ":STATus:CLEar": Entry(set=no_arguments(lambda _: None)),
         ":INITiate[:IMMediate]": Entry(set=_on_2450(lambda twin, _: twin.run_plan())),
-        ":ABORt": Entry(set=no_arguments(lambda _: None)),
+        ":ABORt": Entry(set=_on_2450(lambda twin, _: twin.lists.end())),
         ":STATus:PRESet": Entry(set=no_arguments(lambda _: None)),
         ":SOURce#1:VOLTage:ILIMit[:LEVel]:TRIPped": Entry(query=_tripped("VOLT")),
         ":SOURce#1:CURRent:VLIMit[:LEVel]:TRIPped": Entry(query=_tripped("CURR")),

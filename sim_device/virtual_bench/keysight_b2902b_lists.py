@@ -208,10 +208,8 @@ class ListRun:
         found = twin.circuit.smu_runs(train) if self._on else np.zeros(len(train.read_at))
         base = float(value("VOLT level")) if self._on else 0.0
         voltage, current, held = limited(base, found, train.limit)
-        span = math.inf if value("CURR auto") else float(value("CURR range"))
-        seen = twin.meter.seen(
-            voltage, current, value("nplc"), value("VOLT source range"), span if math.isfinite(span) else 1e-9
-        )
+        span = None if value("CURR auto") else float(value("CURR range"))
+        seen = twin.meter.seen(voltage, current, value("nplc"), value("VOLT source range"), span)
         status = np.where(held, LIMITED, 0) | np.where(np.abs(seen[1]) > 9e37, OVERRANGED, 0)
         zero = self._began if value("timer auto") else twin.started
         time = train.read_at - value("nplc") / LINE_FREQUENCY - zero

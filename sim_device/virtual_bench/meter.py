@@ -70,10 +70,12 @@ class Meter:
         )
 
     def seen(
-        self, voltage: FloatArray, current: FloatArray, cycles: float, voltage_range: float, current_range: float
+        self, voltage: FloatArray, current: FloatArray, cycles: float, voltage_range: float, current_range: float | None
     ) -> tuple[FloatArray, FloatArray]:
         """What many measurements show of voltages [V] and currents [A] at the terminals."""
         noise = NOISE / math.sqrt(max(cycles, 1e-4))
+        if current_range is None:  # the instrument finds it
+            current_range = max(float(np.abs(current).max(initial=0.0)), 1e-9)
         return (
             _all_within(voltage + noise * voltage_range * self._normals.take(len(voltage)), voltage_range),
             _all_within(current + noise * current_range * self._normals.take(len(current)), current_range),
