@@ -15,8 +15,8 @@ from protocols.analysis.rest_noise import RestNoise, rest_noise
 from protocols.analysis.spectrum import spectrum
 from protocols.analysis.style import value_text
 from protocols.analysis.telegraph import Telegraph, telegraph_of
-from protocols.protocol import Protocol, Series, Steps
-from protocols.stepping import at_rest
+from protocols.protocol import Series, Steps
+from protocols.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _BATCH = 100  # readings taken in one go where they follow each other at once
 
 
-class ReadNoise(Protocol):
+class ReadNoise(Stoppable):
     """Settings of `read-noise`: it pulses nothing."""
 
     name: ClassVar[str] = "read-noise"
@@ -41,14 +41,14 @@ class ReadNoise(Protocol):
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Read, and wait between readings where asked to."""
-        done = 0
-        while done < self.reads:
+        done, watch = 0, self.watch(crosspoints)
+        while done < self.reads and watch.active:
             batch = min(_BATCH, self.reads - done) if self.interval == 0 else 1
             if done and self.interval > 0:
                 crosspoints.wait(self.interval)
-            yield from at_rest(crosspoints, "rest", batch)
+            yield from watch.rest("rest", batch)
             done += batch
-        return f"all {self.reads} readings are taken"
+        return watch.reason(f"all {self.reads} readings are taken")
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Mean, standard deviation, relative noise, correlation, drift, Allan deviation, spectrum, telegraph noise."""

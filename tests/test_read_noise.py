@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 from rehearsed import rehearsed
-from rich_device import Physics, RichCrosspoints, recorded
+from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
 from protocols.analysis.rest_noise import allan_deviation, rest_noise
 from protocols.analysis.spectrum import spectrum
@@ -137,3 +137,10 @@ def test_readings_of_a_bench_have_times_of_their_own() -> None:
     with rehearsed() as station:
         series, _ = recorded(ReadNoise(reads=200), station["A1"])
     assert np.all(np.diff(series.readings.time[:, 0, 0]) > 0)
+
+
+def test_a_stop_rule_ends_it() -> None:
+    physics = soft_bounds(1e-5, 5e-5, 0.01, 0.01, read=1e-8)[0]
+    series, why = recorded(ReadNoise(reads=100, interval=1.0, stop_time=20.0), RichCrosspoints(physics, 3e-5, 1))
+    assert "20 s have passed" in why
+    assert 20 <= len(series) <= 22
