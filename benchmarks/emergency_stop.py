@@ -146,6 +146,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--times", type=int, default=20)
     options = parser.parse_args()
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes would ignore Ctrl-C
     ways = ["its end", "an error"]
     ways += ["Ctrl-C", "Ctrl-C twice", "SIGTERM"] if os.name != "nt" else []
     longest = 0.0

@@ -144,6 +144,18 @@ def test_a_plan_and_a_check_tell_what_was_used_and_refuse_what_is_beyond(tmp_pat
         assert "no pulses in earlier runs" in capsys.readouterr().out
 
 
+def test_the_command_line_tells_pulses_in_doubt(tmp_path, runs, monkeypatch, capsys):
+    def failing(self, count):
+        raise InstrumentError("no answer")
+
+    monkeypatch.setattr("instruments.roles.PulseSource.fire", failing)
+    with served(tmp_path) as bench:
+        assert main(["run", "update-response", "--station", str(bench.file), "--pulses", "5", "--json"]) == 1
+    said = capsys.readouterr()
+    assert json.loads(said.out)["pulses_uncertain"] == {"A1": 1}
+    assert "1 of the pulses on A1 may or may not have been delivered" in said.err
+
+
 CHILD = """
 import sys
 from labshd import pulse_budget

@@ -80,8 +80,8 @@ def _run(
         try:
             run = record(protocol, chosen, runs=runs, station=station, progress=progress(protocol.title))
         except BaseException as error:
-            if as_json and (failed := getattr(error, "run", None)):
-                common.print_json(_answer(failed))
+            if (failed := getattr(error, "run", None)) is not None:
+                _tell_failed(failed, as_json)
             raise
     if as_json:
         common.print_json(_answer(run))
@@ -94,9 +94,18 @@ def _run(
     click.echo("next:  labshd report last   |   labshd fit last")
 
 
+def _tell_failed(run: Run, as_json: bool) -> None:
+    """What is known of a run that did not end by itself, before the error is shown."""
+    if as_json:
+        common.print_json(_answer(run))
+    uncertain: dict[str, int] = run.info.get("pulses_uncertain") or {}
+    for name, count in uncertain.items():
+        click.echo(f"{count} of the pulses on {name} may or may not have been delivered; they count as spent", err=True)
+
+
 def _answer(run: Run) -> dict[str, Any]:
     info = run.info
-    keys = ("protocol", "crosspoint", "status", "why_stopped", "pulses", "readings", "result")
+    keys = ("protocol", "crosspoint", "status", "why_stopped", "pulses", "pulses_uncertain", "readings", "result")
     return {"run": str(run.folder), **{key: info.get(key) for key in keys}}
 
 
