@@ -100,3 +100,9 @@ class IVSweep(Stoppable):
         from protocols.analysis.iv_figures import figures
 
         return figures(self.loops(series), result)
+
+    def block_figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
+        """Set and reset voltages of a block as cumulative distributions."""
+        from protocols.analysis.iv_figures import block_figures
+
+        return block_figures(result)

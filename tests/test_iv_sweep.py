@@ -146,6 +146,8 @@ def test_simulated_crosspoints_with_a_law_are_swept_side_by_side() -> None:
         truth = switches_at(p, volts, 0.02, one["off_S"], one["on_S"])
         # whole pulses of 5 % of the way, 30 % scatter each: within a step or two
         assert one["set_voltage_V"] == pytest.approx(truth, abs=0.04)
+    assert len(protocol.block_figures(series, result)) == 1
+    assert result["block"]["switching"] == 4
     with pytest.raises(InputError, match="knows no voltage"):
         recorded(IVSweep(), SimCrosspoints(SoftBounds(2e-5, 2e-4, 0.05, 0.07)))
 

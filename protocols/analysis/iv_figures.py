@@ -73,3 +73,21 @@ def _cycles(loops: Loops) -> Figure:
     levels.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     levels.yaxis.set_minor_formatter(NullFormatter())
     return figure
+
+
+def block_figures(result: dict[str, Any]) -> list[Figure]:
+    """Set and reset voltages of a block as cumulative distributions; none with fewer than three that switch."""
+    each: list[dict[str, Any]] = result.get("crosspoints", [])
+    figure, (ax,) = new_figure(height=2.6)
+    for name, colour, line in (("set", UP, "-"), ("reset", DOWN, "--")):
+        volts = sorted(abs(one[f"{name}_voltage_V"]) for one in each if one.get(f"{name}_voltage_V") is not None)
+        if len(volts) >= 3:
+            share = np.arange(1, len(volts) + 1) / len(each)
+            ax.step(volts, share, line, where="post", color=colour, label=f"{name}, magnitude")
+    if not ax.lines:
+        return []
+    ax.set_ylim(0, 1)
+    ax.set_ylabel("share of crosspoints", fontsize=10)
+    si_axis(ax.xaxis, "voltage", "V")
+    legend(ax)
+    return [figure]
