@@ -92,6 +92,17 @@ class TestOneTransistorSourceLinesGroundedForGood(OnABench):
     visible = 6
 
 
+class TestOneTransistorOneBoxReadsAndHolds(OnABench):
+    station = "1t1r.toml"
+    edit: ClassVar = {
+        'driver = "keithley-2450"': 'driver = "keithley-2600b"',
+        'driver = "keithley-2400"': 'driver = "keithley-2600b-channel-b"',
+        "GPIB0::24::INSTR": "TCPIP0::192.168.0.12::inst0::INSTR",
+    }
+    unmoved = 2.7e-6
+    visible = 6
+
+
 class TestCrossbar(OnABench):
     station = "crossbar.toml"
     unmoved = 2.7e-6

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,22 +17,20 @@ from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 from instruments.wiring import Kind, Relay, Source, Terminal, Wiring
 from sim_device.virtual_bench import nets
-from sim_device.virtual_bench.cells import AT_REST, AppliedPulse, BetweenLines, Situation, cells_of
+from sim_device.virtual_bench.cells import AT_REST, AppliedPulse, BetweenLines, Situation, at_terminals, cells_of
 from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.connectors import Connectors
 from sim_device.virtual_bench.device import VirtualDevice
 from sim_device.virtual_bench.generator import GeneratorTwin
-from sim_device.virtual_bench.nets import NAMES, Reach
+from sim_device.virtual_bench.nets import NAMES, Reach, Relays
 from sim_device.virtual_bench.terminals import MoreTerminals
 from sim_device.virtual_bench.trains import Train
 from sim_device.virtual_bench.twins import Plugged, Twin, make_twin
 
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
-
 _SHARED = 0.5  # of a current into a source at 0 V that is left where a ground of like resistance takes the rest
 
 
-class VirtualBench(Circuit, MoreTerminals):
+class VirtualBench(Circuit, MoreTerminals, Connectors):
     """Instruments of a station, by resource name and driver name, around devices.
 
     Parameters
@@ -69,36 +66,15 @@ class VirtualBench(Circuit, MoreTerminals):
         self.largest_gate_voltage = 0.0  # [V] that the bias source ever held
         self.largest_current_limit = 0.0  # [A] with which a voltage was ever sourced
         self._cells = cells_of(wiring, self.devices)
-        self._commanded: frozenset[Relay] = frozenset()
-        self._stuck_open: frozenset[Relay] = frozenset()
-        self._welded: frozenset[Relay] = frozenset()  # of these, the ones that have closed since stay closed
-        self._relays: frozenset[Relay] = frozenset()
+        self._relays = Relays()
         self._reaches: dict[frozenset[Relay], Reach] = {}
-        self._reach = self._reached(self._relays)
+        self._reach = self._reached()
         self._volts: dict[Source, float] = {}  # [V] of every source that drives a voltage; ground is not among them
         self._generator_rest: float | None = None
         self._drive: Drive | None = None
         self._bias: Drive | None = None
         self._held_from = 0.0
         self.twins: dict[str, Twin] = {resource: make_twin(driver, self) for resource, driver in instruments.items()}
-        self._library: VirtualVisaLibrary | None = None
-        self._ports: dict[str, Port] = {}
-
-    def ports(self) -> dict[str, Port]:
-        """The connectors of the instruments by resource name; always the same ones."""
-        if not self._ports:
-            from sim_device.virtual_bench.visa import Port
-
-            self._ports = {resource: Port(twin) for resource, twin in self.twins.items()}
-        return self._ports
-
-    def library(self) -> VirtualVisaLibrary:
-        """The VISA library that reaches the instruments; always the same one."""
-        if self._library is None:
-            from sim_device.virtual_bench.visa import VirtualVisaLibrary
-
-            self._library = VirtualVisaLibrary.around(self.ports(), self.clock)
-        return self._library
 
     # -- the observer ------------------------------------------------------------------------------------------------
 
@@ -108,23 +84,19 @@ class VirtualBench(Circuit, MoreTerminals):
 
     def closed_relays(self) -> frozenset[Relay]:
         """Relays that are closed now."""
-        return self._relays
+        return self._relays.closed
 
     def stick(self, relay: Relay, *, closed: bool, at_once: bool = False) -> None:
         """From now on this relay does not close, or once closed does not open again; the matrix does not know.
 
         `at_once` closes it, too.
         """
-        if closed:
-            self._welded |= {relay}
-            self._relays |= {relay} if at_once else frozenset()
-        else:
-            self._stuck_open |= {relay}
-        self._relays_are(self._commanded)
+        self._relays.stick(relay, closed=closed, at_once=at_once)
+        self._moved()
 
     def is_safe(self) -> bool:
         """Nothing is driven and no relay is told to be closed."""
-        return not self.outputs_on() and not self._commanded
+        return not self.outputs_on() and not self._relays.told
 
     def fault(self, what: str) -> None:
         """Keep what must never happen, with its time."""
@@ -166,7 +138,7 @@ class VirtualBench(Circuit, MoreTerminals):
             self.fault(fault)
         self.applied += done.applied
         for one in done.applied:
-            self.largest_voltage[one.crosspoint] = max(self.largest_voltage[one.crosspoint], abs(one.voltage))
+            self._saw(one.crosspoint, one.voltage)
 
     def smu_drives(self, drive: Drive | None) -> None:
         """Keep what is driven; note a conflict."""
@@ -179,7 +151,7 @@ class VirtualBench(Circuit, MoreTerminals):
             if drive.level:  # a unit that holds 0 V, as a B1500A does before it takes a compliance, drives nothing
                 self.largest_current_limit = max(self.largest_current_limit, current)
             for crosspoint, _ in self._reach.at[Source.SMU]:
-                self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
+                self._saw(crosspoint, most)
 
     def smu_reads(self) -> tuple[float, float, bool]:
         """``I = I0 + G V``, where neither source nor limit is exceeded; at the limit where another source is met."""
@@ -191,18 +163,7 @@ class VirtualBench(Circuit, MoreTerminals):
         if met and (current_source or level):
             return (0.0, level, False) if current_source else (0.0, math.copysign(limit, level), True)
         offset, conductance = self._cells.found(self.clock.now(), Situation(self._reach, self._volts), level)
-        offset *= _SHARED if met else 1.0
-        if current_source and level == 0:
-            return 0.0, 0.0, False
-        if current_source:
-            held = conductance > 0 and abs(level) <= limit * conductance
-            voltage = level / conductance if held else math.copysign(limit, level)
-            return voltage, voltage * conductance, not held
-        current = offset + level * conductance
-        if abs(current) <= limit:
-            return level, current, False
-        clamped = math.copysign(limit, current)
-        return (clamped - offset) / conductance, clamped, True
+        return at_terminals(self._drive, offset * _SHARED if met else offset, conductance)
 
     def bias_drives(self, drive: Drive | None) -> None:
         """Keep what is held; note a gate that comes or goes while a device is driven."""
@@ -215,7 +176,7 @@ class VirtualBench(Circuit, MoreTerminals):
                 self.fault("the bias source drives a current")
             elif self.wiring.kind is Kind.CROSSBAR:
                 for crosspoint, _ in self._reach.at[Source.BIAS]:
-                    self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(drive.level))
+                    self._saw(crosspoint, drive.level)
             else:
                 self.largest_gate_voltage = max(self.largest_gate_voltage, abs(drive.level))
             self.largest_current_limit = max(self.largest_current_limit, drive.limit)
@@ -265,7 +226,7 @@ class VirtualBench(Circuit, MoreTerminals):
                 AppliedPulse(at, crosspoint, level, train.width, 1)
                 for at, level in zip(train.pulsed_at.tolist(), train.levels.tolist(), strict=True)
             ]
-            self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], most)
+            self._saw(crosspoint, most)
         if math.isfinite(train.limit):
             self.largest_current_limit = max(self.largest_current_limit, train.limit)
         return found
@@ -288,13 +249,11 @@ class VirtualBench(Circuit, MoreTerminals):
         if self._drive is not None or self._generator_rest is not None or self._bias is not None:
             self.fault("relays move while an output is on")
         self._hold()
-        self._commanded = relays
-        self._relays_are(relays)
+        self._relays.tell(relays)
+        self._moved()
 
-    def _relays_are(self, commanded: frozenset[Relay]) -> None:
-        stay = self._welded & self._relays
-        self._relays = (commanded | stay) - self._stuck_open
-        self._reach = self._reached(self._relays)
+    def _moved(self) -> None:
+        self._reach = self._reached()
         self._check_conflicts()
 
     # -- who touches what --------------------------------------------------------------------------------------------
@@ -314,12 +273,16 @@ class VirtualBench(Circuit, MoreTerminals):
     def _note_voltage(self, voltage: float) -> None:
         if self.wiring.kind is not Kind.CROSSBAR:
             for crosspoint, _ in self._reach.at[Source.GENERATOR]:
-                self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(voltage))
+                self._saw(crosspoint, voltage)
 
-    def _reached(self, relays: frozenset[Relay]) -> Reach:
-        reach = self._reaches.get(relays)
+    def _saw(self, crosspoint: str, voltage: float) -> None:
+        self.largest_voltage[crosspoint] = max(self.largest_voltage[crosspoint], abs(voltage))
+
+    def _reached(self) -> Reach:
+        closed = self._relays.closed
+        reach = self._reaches.get(closed)
         if reach is None:
             matrix = self.wiring.matrix
-            reach = nets.switched(self.wiring, matrix, relays) if matrix else nets.fixed(self.wiring, *self.devices)
-            self._reaches[relays] = reach
+            reach = nets.switched(self.wiring, matrix, closed) if matrix else nets.fixed(self.wiring, *self.devices)
+            self._reaches[closed] = reach
         return reach

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from instruments.wiring import Kind, Source, Terminal, Wiring
+from sim_device.virtual_bench.circuit import Drive
 from sim_device.virtual_bench.crossbar import Lines
 from sim_device.virtual_bench.device import VirtualDevice
 from sim_device.virtual_bench.nets import Reach
@@ -209,3 +211,19 @@ def cells_of(wiring: Wiring, devices: Mapping[str, VirtualDevice]) -> Cells:
     if wiring.kind is Kind.CROSSBAR and wiring.matrix is not None:
         return BetweenLines(devices, Lines(wiring.matrix, devices))
     return BehindTransistors(devices) if wiring.kind is Kind.ONE_TRANSISTOR else Direct(devices)
+
+
+def at_terminals(drive: Drive, offset: float, conductance: float) -> tuple[float, float, bool]:
+    """Voltage [V] and current [A] of a source on ``I = offset + G V``, and whether its limit holds it back."""
+    current_source, level, limit = drive
+    if current_source and level == 0:
+        return 0.0, 0.0, False
+    if current_source:
+        held = conductance > 0 and abs(level) <= limit * conductance
+        voltage = level / conductance if held else math.copysign(limit, level)
+        return voltage, voltage * conductance, not held
+    current = offset + level * conductance
+    if abs(current) <= limit:
+        return level, current, False
+    clamped = math.copysign(limit, current)
+    return (clamped - offset) / conductance, clamped, True

@@ -42,6 +42,30 @@ class Reach:
         return any(source in pair and Source.GROUND in pair for pair in self.meeting)
 
 
+class Relays:
+    """Relays as they are: what the matrix was told, but for those that stick, of which it knows nothing."""
+
+    def __init__(self) -> None:
+        self.told: frozenset[Relay] = frozenset()
+        self.closed: frozenset[Relay] = frozenset()
+        self._stuck_open: frozenset[Relay] = frozenset()
+        self._welded: frozenset[Relay] = frozenset()  # of these, the ones that have closed since stay closed
+
+    def tell(self, relays: frozenset[Relay]) -> None:
+        """Close these and open all others, as far as they move."""
+        self.told = relays
+        self.closed = (relays | self._welded & self.closed) - self._stuck_open
+
+    def stick(self, relay: Relay, *, closed: bool, at_once: bool) -> None:
+        """From now on this relay does not close, or once closed does not open again; `at_once` closes it, too."""
+        if closed:
+            self._welded |= {relay}
+            self.closed |= {relay} if at_once else frozenset()
+        else:
+            self._stuck_open |= {relay}
+        self.tell(self.told)
+
+
 def fixed(wiring: Wiring, crosspoint: str) -> Reach:
     """Without a matrix: generator on the gate, source-measure unit on the channel; or both on the top electrode."""
     at: dict[Source, tuple[Electrode, ...]] = dict.fromkeys(Source, ())
