@@ -152,6 +152,22 @@ def test_simulated_crosspoints_with_a_law_are_swept_side_by_side() -> None:
         recorded(IVSweep(), SimCrosspoints(SoftBounds(2e-5, 2e-4, 0.05, 0.07)))
 
 
+def test_simulated_crosspoints_feel_the_current_limit() -> None:
+    # At a limit I a set ends where I/G no longer moves it: on is smaller, and no current is above the limit.
+    pair, on = PulsePair(Pulse(1.2, 100e-9), Pulse(-1.2, 100e-9)), []
+    for limit in (50e-6, 1e-3):
+        block = SimCrosspoints(SoftBounds(2e-5, 2e-4, 0.02, 0.02), pulses=pair, law=VoltageLaw(0.08, 0.3), initial=2e-5)
+        protocol = IVSweep(cycles=2, step=0.02, compliance=limit, compliance_negative=1e-3)
+        series, _ = recorded(protocol, block)
+        result = protocol.results(series)
+        on.append(result["on_S"])
+        assert np.nanmax(series.readings.current) <= limit * (1 + 1e-9)
+        limited = (series.readings.status & int(Status.COMPLIANCE)) != 0
+        assert np.any(limited) == (limit < 1e-4)
+        assert result["limited_positive_cycles"] == (2 if limit < 1e-4 else 0)
+    assert on[0] < 0.5 * on[1]
+
+
 def test_beyond_the_limits_nothing_is_driven() -> None:
     with rehearsed("rram.toml") as station:
         assert station.virtual is not None
