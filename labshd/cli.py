@@ -26,7 +26,7 @@ COMMANDS = {
     "query": "Ask the run folders in SQL.",
     "export": "Write a run, or a fitted device, for other programs.",
     "report": "Show a run or a campaign as one self-contained HTML file.",
-    "replay": "Repeat a recorded run against its own record, byte by byte.",
+    "replay": "Repeat a recorded run: byte by byte, or on a simulated device.",
     "safe": "Switch everything of a station off.",
     "virtual-bench": "Serve the virtual instruments of a station over TCP.",
 }

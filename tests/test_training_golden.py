@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from instruments.errors import InputError
 from labshd.training import (
     Calibration,
     LinearRegression,
     OneParameter,
+    Pulsing,
     Settings,
     Task,
     network,
@@ -124,10 +126,54 @@ def test_floating_point_weights_see_the_samples_that_devices_see() -> None:
     fine = ConstantStep(1e-6, 9e-6, 4e-11, 4e-11)
     calibration = Calibration.from_model(fine)
     task, settings = LinearRegression((0.4, -0.3), noise=0.1), Settings(steps=400, rate=0.02, seed=3)
-    from labshd.training import Pulsing
-
     exact = Settings(steps=400, rate=0.02, seed=3, pulsing=Pulsing(10_000, "deterministic", fit_length=False))
     training = network(task, "sgd", simulated_arrays(fine, calibration), calibration, settings=exact).finish()
     numbers = floating_point(task, settings)
     assert result(training)["loss"] == pytest.approx(numbers["loss"], rel=0.02)
     assert result(training)["rms_error"] == pytest.approx(numbers["rms_error"], abs=2e-3)
+
+
+def test_a_training_that_diverges_stops_and_says_so() -> None:
+    """Symmetric devices that reach farther than was thought, rates far too high: the orbit grows without bound."""
+    wide = ConstantStep(-40e-6, 50e-6, 8e-9, 8e-9)
+    calibration = Calibration(5e-6, 8e-9, 1e-6, 9e-6, kappa=0.0)
+    settings = Settings(steps=6000, rate=0.2, transfer_rate=0.2, every=1, pulsing=Pulsing(longest=1000))
+    arrays = simulated_arrays(wide, calibration, noise=SimNoise(0.3, 4e-9))
+    training = network(LinearRegression((0.4, -0.3)), "shd", arrays, calibration, settings=settings).finish()
+    found = result(training)
+    assert found["diverged"]
+    assert found["steps"] < 6000
+    assert "beyond any that the weights can reach" in training.why_stopped
+
+
+@pytest.mark.parametrize(("pixels", "right"), [((1, 3), 69), ((2, 3), 71), ((3, 3), 72), ((2, 2), 47)])
+def test_how_much_images_of_fewer_pixels_still_tell(pixels: tuple[int, int], right: int) -> None:
+    """Of 72 test images, by scikit-learn's logistic regression without an intercept: what weights can reach at best."""
+    linear_model = pytest.importorskip("sklearn.linear_model", reason="scikit-learn ships the digits")
+    from labshd.training.digits import digits
+
+    train, test = digits((0, 1), pixels)
+    assert train.images.shape[1] == pixels[0] * pixels[1]
+    fitted = linear_model.LogisticRegression(fit_intercept=False, C=1e3, max_iter=5000).fit(train.images, train.classes)
+    assert fitted.score(test.images, test.classes) == pytest.approx(right / 72, abs=1.5 / 72)
+
+
+def test_a_pooled_pixel_is_the_mean_of_its_area() -> None:
+    from labshd.training.digits import pooled
+
+    images = np.random.default_rng(0).uniform(size=(5, 64))
+    whole = images.reshape(5, 8, 8)
+    halves = pooled(images, (2, 2)).reshape(5, 2, 2)
+    assert halves[:, 0, 1] == pytest.approx(whole[:, :4, 4:].mean(axis=(1, 2)))
+    # a third of a line: pixels 0, 1 and two thirds of pixel 2
+    thirds = pooled(images, (1, 3))
+    assert thirds[:, 0] == pytest.approx((whole[:, :, :2].sum(axis=2) + whole[:, :, 2] * 2 / 3).mean(axis=1) * 3 / 8)
+    assert pooled(images, (8, 8)) is images
+
+
+@pytest.mark.parametrize("pixels", [(0, 3), (9, 8), (2,), (2, 3, 4)])
+def test_pixels_that_are_none_are_refused(pixels: Any) -> None:
+    from labshd.training.digits import ClassifyDigits
+
+    with pytest.raises(InputError, match="8 x 8 pixels"):
+        ClassifyDigits((0, 1), pixels=pixels)

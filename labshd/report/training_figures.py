@@ -80,6 +80,7 @@ def portraits_figure(run: Run) -> Figure | None:
         ax.set_xlabel("core weight C", fontsize=9)
         ax.set_ylabel("auxiliary weight A", fontsize=9)
         ax.tick_params(labelsize=8)
+        ax.locator_params(axis="x", nbins=5)
     said = " Crosses: targets, with A at its symmetry point." if targets is not None else ""
     figure.set_label(f"A against C for every weight, early dark, late bright.{said}")
     return figure
