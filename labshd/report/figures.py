@@ -88,11 +88,12 @@ def _named(kind: str) -> str:
 
 def _mark_doubtful(ax: Axes, x: FloatArray, g: FloatArray, status: NDArray[np.uint8]) -> None:
     """Circle readings that are not what they seem: compliance, over-range, pulses of unknown delivery."""
-    doubtful = (status & (Status.COMPLIANCE | Status.OVERRANGE | Status.UNCERTAIN)) != 0
+    flags = Status.COMPLIANCE | Status.OVERRANGE | Status.UNCERTAIN | Status.NO_CURRENT
+    doubtful = (status & flags) != 0
     if np.any(doubtful):
         ax.plot(
             x[doubtful], g[doubtful], "o", mfc="none", color=SECOND, markersize=7,
-            label="compliance, over-range or uncertain", zorder=3,
+            label="compliance, over-range, no current or uncertain", zorder=3,
         )  # fmt: skip
 
 
