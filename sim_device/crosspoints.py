@@ -32,7 +32,7 @@ from sim_device.device_model import DeviceModel
 from sim_device.fitted import FittedDevice
 from sim_device.population import Spread
 from sim_device.presets import Preset, preset
-from sim_device.simulated_sweep import HeldPulses, limited_readings
+from sim_device.simulated_sweep import swept
 from sim_device.voltage_law import VoltageLaw
 from sim_device.window import Window, distinct
 
@@ -198,20 +198,9 @@ class SimCrosspoints(Crosspoints):
         levels = Levels.of(voltages, compliance, dwell, self.shape)
         if self._limits is not None:
             levels.check(self._limits)
-        held = HeldPulses(self.law, self.pulses, self.read_voltage, self.shape)
-        held.check(levels.voltages, self.name)
-        return self._swept(levels, held)
-
-    def _swept(self, levels: Levels, held: HeldPulses) -> Sweep:
-        steps = zip(levels.voltages, levels.compliance.tolist(), levels.dwell.tolist(), strict=True)
-        for volts, limit, dwell in steps:
-            held.hold(volts, limit, dwell + self.read_time, lambda: self.conductance, self._hold_pulses)
-            self._clock.wait(dwell)
-            read = self.read()
-            yield limited_readings(read, volts, limit)
-
-    def _hold_pulses(self, counts: IntArray) -> None:
-        self._array.pulse(self._window.box, self._window.boxed(counts))
+        return swept(
+            self, levels, self.law, lambda counts: self._array.pulse(self._window.box, self._window.boxed(counts))
+        )
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from instruments.crosspoints import FloatArray, IntArray, PulsePair, Readings, Status
+from instruments.crosspoints import FloatArray, IntArray, PulsePair, Readings, Status, Sweep
 from instruments.errors import InputError
+from instruments.sweeping import Levels
 from sim_device.voltage_law import VoltageLaw
+
+if TYPE_CHECKING:
+    from sim_device.crosspoints import SimCrosspoints
 
 _MOST = 1_000_000  # pulses that a level counts for at most: any model is at its bound long before
 
@@ -82,7 +87,22 @@ class HeldPulses:
         return np.array(flat, dtype=np.float64).reshape(across.shape)
 
 
-def limited_readings(read: Readings, volts: FloatArray, limit: float) -> Readings:
+def swept(block: SimCrosspoints, levels: Levels, law: VoltageLaw | None, pulse: Callable[[IntArray], None]) -> Sweep:
+    """Hold a block level by level, side by side; `pulse` applies counts of its pair and takes no time."""
+    held = HeldPulses(law, block.pulses, block.read_voltage, block.shape)
+    held.check(levels.voltages, block.name)
+    return _each(block, levels, held, pulse)
+
+
+def _each(block: SimCrosspoints, levels: Levels, held: HeldPulses, pulse: Callable[[IntArray], None]) -> Sweep:
+    steps = zip(levels.voltages, levels.compliance.tolist(), levels.dwell.tolist(), strict=True)
+    for volts, limit, dwell in steps:
+        held.hold(volts, limit, dwell + block.read_time, lambda: block.conductance, pulse)
+        block.wait(dwell)
+        yield _limited(block.read(), volts, limit)
+
+
+def _limited(read: Readings, volts: FloatArray, limit: float) -> Readings:
     """One reading of a block as its unit finds it at `volts` [V] (rows, columns), with at most `limit` [A]."""
     g = read.conductance
     held = np.broadcast_to(volts, g.shape)
