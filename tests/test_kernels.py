@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from instruments.crosspoints import PulseTrains
+from instruments.errors import InputError
 from sim_device.counter_random import keys, normals
 from sim_device.crosspoints import SimCrosspoints, SimNoise
 from sim_device.device_array import longest_step
@@ -157,3 +159,37 @@ def test_noise_never_leaves_the_bounds() -> None:
     for sign in (1, -1):
         block.pulse(sign * 200)
         assert np.all((block.conductance >= 0) & (block.conductance <= 1))
+
+
+def drifted(**more: Any) -> SimCrosspoints:
+    given: dict[str, Any] = {"noise": SimNoise(0.3, 0.01, 0.02), "unit": "normalised", "seed": 5} | more
+    return SimCrosspoints(SoftBounds(0, 1, 0.01, 0.02), (6, 70), **given)
+
+
+def test_one_count_for_all_gives_the_bits_of_counts_written_out() -> None:
+    steps = np.array([3, -1, 0, 40, -2])
+    alike, written = drifted(), drifted()
+    same = written.trace(np.tile(steps[:, None, None], (1, 6, 70))).conductance
+    assert np.array_equal(alike.trace(steps).conductance, same)
+    assert np.array_equal(alike.pulses_applied, written.pulses_applied)
+    # a part of the array, whose rows do not follow each other, takes the same road
+    assert np.array_equal(alike[1:4, 3:9].trace(steps).conductance, written[1:4, 3:9].trace(
+        np.tile(steps[:, None, None], (1, 3, 6))).conductance)  # fmt: skip
+
+
+@pytest.mark.parametrize("length", [5, 70])
+def test_trains_give_the_bits_of_their_counts_and_leave_silent_rows_alone(length: int) -> None:
+    rng = np.random.default_rng(3)
+    rows = rng.integers(0, 2, (6, length)).astype(np.int8) * np.array([1, -1, 0, 1, 0, -1], dtype=np.int8)[:, None]
+    columns = rng.integers(0, 2, (70, length)).astype(np.int8) * rng.choice([-1, 1], (70, 1)).astype(np.int8)
+    by_trains, by_counts = drifted(), drifted()
+    by_trains.coincide(PulseTrains(rows), PulseTrains(columns))
+    by_counts.pulse(rows.astype(int) @ columns.T)
+    assert np.array_equal(by_trains.conductance, by_counts.conductance)
+    assert np.array_equal(by_trains.pulses_applied, np.abs(rows.astype(int) @ columns.T))
+    assert np.array_equal(by_trains.conductance[[2, 4]], drifted().conductance[[2, 4]])
+
+
+def test_two_pulses_in_one_slot_are_refused() -> None:
+    with pytest.raises(InputError, match="more than one pulse in a slot"):
+        drifted().coincide(PulseTrains(np.full((6, 4), 2, dtype=np.int8)), PulseTrains(np.ones((70, 4), dtype=np.int8)))
