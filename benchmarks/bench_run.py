@@ -81,6 +81,8 @@ def main() -> None:
     for name in ("ecram", "rram"):
         with open_station(STATIONS / f"{name}.toml", rehearse=True) as station, tempfile.TemporaryDirectory() as folder:
             block = station.first
+            keep(protocol, block, Path(folder), station)
+            # of a second run: it begins in the state of the instruments in which each of them ends
             messages = messages_of(keep(protocol, block, Path(folder), station))
             kept: list[float] = []
             bare: list[float] = []

@@ -38,6 +38,7 @@ CHUNK = 20 * 1024  # [bytes] of one read; small chunks are 10 times slower with 
 IDENTITY = "*IDN?"  # its first answer is whom a connection that was lost must lead to again
 TERMINATION = "\n"  # of every message in both directions: IEEE 488.2, and the default of the boxes' sockets
 REMEMBERED = 4096  # messages whose spelling in the record is kept
+AT_ONCE = 256  # messages that are written together
 SHORT = 1024  # characters of one that is
 _LINE_FEED = TERMINATION.encode("ascii")
 
@@ -260,6 +261,7 @@ class WireLog:
     def __init__(self, path: Path) -> None:
         self._file: io.TextIOWrapper = path.open("a", encoding="utf-8", newline="\n", buffering=1 << 16)
         self._quoted: dict[tuple[str, str, str], str] = {}  # most messages come again and again
+        self._lines: list[str] = []
 
     def __call__(self, message: Message) -> None:
         """Append one message."""
@@ -269,15 +271,26 @@ class WireLog:
             said = f'"instrument": {quoted(instrument)}, "direction": "{direction}", "text": {quoted(text)}}}\n'
             if len(text) <= SHORT and len(self._quoted) < REMEMBERED:
                 self._quoted[message[1:]] = said
-        self._file.write(f'{{"time_s": {time!r}, {said}')
+        self._lines.append(f'{{"time_s": {time!r}, {said}')
+        if len(self._lines) >= AT_ONCE:
+            self._hand_on()
+
+    def _hand_on(self) -> None:
+        lines, self._lines = self._lines, []
+        self._file.write("".join(lines))
 
     def flush(self) -> None:
         """Hand everything so far to the operating system."""
+        self._hand_on()
         self._file.flush()
 
     def close(self) -> None:
-        """Flush and close."""
-        self._file.close()
+        """Flush and close. Idempotent."""
+        try:
+            if not self._file.closed:
+                self._hand_on()
+        finally:
+            self._file.close()
 
     def __enter__(self) -> Self:
         return self

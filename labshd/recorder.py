@@ -56,7 +56,8 @@ class Recording:
         self._heed()
         if not advance:
             return
-        pulses = int(np.abs(known_counts(points.counts)).sum())
+        counts = known_counts(points.counts)
+        pulses = abs(counts.item()) if counts.size == 1 else int(np.abs(counts).sum())
         now = time.monotonic()
         if now - self._noted >= NOTE_EVERY:
             self._note, self._noted = _note(points, self._writer.where.unit), now

@@ -172,7 +172,8 @@ class _PointsFile:
             raise RunError(f"points of a block of {tuple(shape)} do not belong in a run on {self.shape}")
         self.file.append(points_rows(points, self.readings))
         self.readings += steps
-        self.counted += np.abs(known_counts(points.counts)).sum(axis=0)
+        counts = known_counts(points.counts)
+        self.counted += abs(counts.item()) if counts.size == 1 else np.abs(counts).sum(axis=0)
 
 
 def _first_info(
