@@ -182,7 +182,7 @@ def test_figures_tell_directions_gaps_and_doubtful_readings(tmp_path):
     axes = figures.trace_figure(series).axes[0]
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels[:3] == ["after pulses up", "after pulses down", "read again, no pulse"]
-    assert labels[3:] == ["compliance, over-range or uncertain"]
+    assert labels[3:] == ["compliance, over-range, no current or uncertain"]
     assert axes.get_ylabel() == "conductance"
     assert axes.yaxis.get_major_formatter()(1e-6) == "1 µS"
 
