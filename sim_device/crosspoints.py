@@ -103,7 +103,7 @@ class SimCrosspoints(Crosspoints):
         self.law = law
         self._details = {
             "model": model.name, "parameters": model.parameters(unit), "noise": vars(noise), "spread": vars(spread),
-            "seed": seed, "shape": list(shape), **(details or {}),
+            "seed": seed, "shape": list(shape), **({"law": vars(law)} if law else {}), **(details or {}),
         }  # fmt: skip
 
     @classmethod
