@@ -139,9 +139,6 @@ def _held(terminal: Terminal, volts: float) -> Joined:
     return Joined(terminal, Condition.HELD, Source.BIAS, f"held at {text(volts, 'V')}")
 
 
-# -- three terminals -----------------------------------------------------------------------------------------------
-
-
 def _three_terminal(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
     matrix = wiring.matrix
     if matrix is None:
@@ -193,18 +190,12 @@ def _three_terminal_fixed(wiring: Wiring, phase: Phase) -> Setup:
     return Setup(phase, (), Source.SMU, joined, may_stay=frozenset({Source.GENERATOR}))
 
 
-# -- two terminals ---------------------------------------------------------------------------------------------------
-
-
 def _two_terminal(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
     joined = (_driven(Terminal.TOP, phase), _for_good(wiring.kind))
     if wiring.matrix is None:
         return Setup(phase, (), _driver(phase), joined)
     row = wiring.matrix.rows()[_driver(phase)]
     return Setup(phase, (wiring.matrix.relay(row, crosspoint, Terminal.TOP),), _driver(phase), joined)
-
-
-# -- a transistor in series ------------------------------------------------------------------------------------------
 
 
 def _one_transistor(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
@@ -231,9 +222,6 @@ def _one_transistor(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
     each = {active: _driven(active, phase), passive: _grounded(passive), Terminal.GATE: gate}
     joined = tuple(each[terminal] for terminal in (Terminal.TOP, Terminal.GATE, Terminal.SOURCE))
     return Setup(phase, relays, _driver(phase), joined, bias=level, sign=-1 if phase is Phase.DOWN else 1)
-
-
-# -- a crossbar ------------------------------------------------------------------------------------------------------
 
 
 def _crossbar(wiring: Wiring, crosspoint: str, phase: Phase) -> Setup:
@@ -284,9 +272,6 @@ def _other_lines(matrix: MatrixCabling, crosspoint: str) -> list[Column]:
 def _all_grounded(matrix: MatrixCabling, lines: list[Column]) -> tuple[Relay, ...]:
     row = _row(matrix, Source.GROUND, "lines that are not selected")
     return tuple(Relay(line.slot, row, line.number) for line in lines)
-
-
-# -- what a phase needs ------------------------------------------------------------------------------------------------
 
 
 def _row(matrix: MatrixCabling, source: Source, what: str) -> str:
