@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conformance import Conformance
 from rehearsed import STATIONS, rehearsed
 from rich_device import recorded
 
-from instruments.crosspoints import Crosspoints, Status
+from instruments.crosspoints import Crosspoints, Pulse, PulsePair, Status
 from instruments.errors import InputError
 from labshd.recorder import record
 from labshd.station import open_station
@@ -97,3 +99,18 @@ def test_one_output_is_on_one_electrode(tmp_path: Path) -> None:
 def test_the_station_of_the_examples_opens_without_an_instrument() -> None:
     with open_station(STATIONS / STATION, rehearse=True) as station:
         assert station.names == ["A1"]
+
+
+class TestOneBox(Conformance):
+    """The suite that every kind of crosspoints passes, on a bench whose traces are sequences."""
+
+    unmoved = 3e-6  # white and slow noise of a reading are 0.36 uS together; slow noise hardly averages
+    visible = 20
+
+    @pytest.fixture
+    def crosspoints(self) -> Iterator[Crosspoints]:
+        with rehearsed(STATION) as station:
+            yield station.all
+
+    def forbidden(self, crosspoints: Crosspoints) -> PulsePair:
+        return PulsePair(Pulse(1.3, 1e-2), Pulse(-0.85, 1e-2))
