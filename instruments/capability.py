@@ -27,7 +27,6 @@ MOST: Final = MappingProxyType(
         "keithley-2600b": Most(202.0, 3.03),
         "keithley-2600b-channel-b": Most(202.0, 3.03),
         "keithley-2600b-channel-b-pulses": Most(20.0, 1.5),
-        "keithley-2600b-pulses": Most(20.0, 1.5),
         "keysight-33500b": Most(10.0),
         "keysight-33500b-halves": Most(20.0),
         "keysight-33600a": Most(10.0),
