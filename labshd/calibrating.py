@@ -186,11 +186,23 @@ def _with_zeros(
     problems: list[str] = []
     for at, fitted in zip(np.ndindex(names.shape), ramps, strict=True):
         try:
-            each.append(Calibration.from_fitted(fitted.device, *zero_of(run, at, str(names[at]))))
+            zero, std = zero_of(run, at, str(names[at]))
+            each.append(Calibration.from_fitted(_widened(fitted.device, run, at), zero, std))
         except InputError as error:
-            problems.append(str(error))
+            problems.append(str(error) if str(names[at]) in str(error) else f"{names[at]}: {error}")
     _refuse(station, problems)
     return Calibrated(names, tuple(each), tuple(one.device for one in ramps), (ramps[0].run.id, run.id))
+
+
+def _widened(device: FittedDevice, run: Run, at: tuple[int, ...]) -> FittedDevice:
+    """The fitted device, its window that of the ramp and of the search for the symmetry point together."""
+    if device.measured is None:
+        return device
+    row, column = at
+    seen = run.series().readings.conductance[:, row, column]
+    seen = seen[np.isfinite(seen)]
+    low, high = min(device.measured.lowest, float(seen.min())), max(device.measured.highest, float(seen.max()))
+    return device.model_copy(update={"measured": device.measured.model_copy(update={"lowest": low, "highest": high})})
 
 
 def zero_of(run: Run, at: tuple[int, ...] = (0, 0), name: str = "") -> tuple[float, float]:

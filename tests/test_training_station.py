@@ -245,7 +245,7 @@ def test_a_simulated_station_trains_on_crosspoints_in_any_order(tmp_path: Path) 
     text = (ROW.parent / "array.toml").read_text(encoding="utf-8")
     text = text.replace('auxiliary = "A1"', 'auxiliary = ["A3", "B1"]').replace('core = "B1"', 'core = ["B2", "A8"]')
     file.write_text(text, encoding="utf-8")
-    measuring = Measuring(400, SymmetryPoint(budget=3000, target=0.05))
+    measuring = Measuring(1500, SymmetryPoint(budget=3000, target=0.05))
     with open_station(file) as station:
         run = train_on_station(
             station, LinearRegression((0.1, -0.1)), "shd", settings=Settings(steps=60), measuring=measuring,

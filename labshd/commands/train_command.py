@@ -91,8 +91,13 @@ def command(
     if as_json:
         common.print_json(_answer(run))
         return
+    _echo(run, f"{algorithm} on {task}")
+
+
+def _echo(run: Run, what: str) -> None:
+    """What it came to, in a few lines."""
     numbers = run.result or {}
-    click.echo(f"{algorithm} on {task}: {run.status}, {run.why_stopped}")
+    click.echo(f"{what}: {run.status}, {run.why_stopped}")
     if "target" in numbers:
         click.echo(f"  target {numbers['target']:.4f}, reached {numbers['final']:.4f} ± {numbers['final_std']:.4f}")
     if "accuracy" in numbers:
