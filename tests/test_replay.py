@@ -150,7 +150,8 @@ def test_an_interrupted_training_is_repeated_as_far_as_it_came(tmp_path, monkeyp
 
     def interrupted(self, layers, rng):
         loss = whole(self, layers, rng)
-        if layers[0].core.main.origin.kind == "rehearsal" and layers[0].updates == 23:
+        on_bench = [tile for tile in layers[0].tiles if tile.main.origin.kind == "rehearsal"]
+        if on_bench and layers[0].updates == 23:  # not on the fitted devices, nor in floating point
             raise KeyboardInterrupt
         return loss
 
