@@ -18,9 +18,10 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from kernels_aihwkit import NODES, AIHWKit, Call, vector
 
 SHAPES = {"512 x 512": (512, 512), "256 x 152": (256, 152)}
 UPDATES = (  # devices, shape, slots, the least magnitude in the vectors: 0.5 is dense, a pulse in 9 of 16 slots
@@ -34,10 +35,9 @@ UPDATES = (  # devices, shape, slots, the least magnitude in the vectors: 0.5 is
 UPDATE_BYTES = 28  # g, Gmin, Gmax, s+, s−, count of pulses: read; g and count written
 TRACE_BYTES = 8  # float32 written, and the line of the cache fetched before
 READ_BYTES = 4
-STEP, NODES = 0.002, 11  # of the devices; of the measured table
+STEP = 0.002  # of the devices
 # Memory stays with the process (of the GNU library), so that a call is not timed for the pages of its results.
 KEEP_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 40), "MALLOC_TRIM_THRESHOLD_": str(1 << 40)}
-Call = Callable[[], object]
 
 
 @dataclass
@@ -111,14 +111,6 @@ def block_of(kind: str, shape: tuple[int, int], initial: Any = None) -> Any:
     )  # fmt: skip
 
 
-def vector(size: int, least: float, seed: int) -> Any:
-    """Numbers of either sign, uniform in magnitude between `least` and 1."""
-    import numpy as np
-
-    rng = np.random.default_rng(seed)
-    return rng.uniform(least, 1.0, size) * rng.choice([-1.0, 1.0], size)
-
-
 def update(kind: str, shape: tuple[int, int], length: int, least: float) -> Call:
     """One update, from the vectors to the pulsed devices: trains drawn, coincidences counted, pulses applied."""
     import numpy as np
@@ -184,60 +176,6 @@ def one_parameter(steps: int) -> Call:
         ).finish()  # fmt: skip
 
     return train
-
-
-class AIHWKit:
-    """The same work by AIHWKit."""
-
-    def __init__(self) -> None:
-        import torch
-        from aihwkit.simulator.configs import SingleRPUConfig
-        from aihwkit.simulator.configs.devices import ExpStepDevice, PiecewiseStepDevice, SoftBoundsDevice
-        from aihwkit.simulator.tiles import AnalogTile
-
-        self.torch, self.single, self.tile = torch, SingleRPUConfig, AnalogTile
-        nodes = [1 - k / (NODES - 1) for k in range(NODES)]
-        self.devices: dict[str, Any] = {
-            "soft bounds": SoftBoundsDevice(),
-            "exponential step": ExpStepDevice(),
-            "table": PiecewiseStepDevice(piecewise_up=nodes, piecewise_down=nodes[::-1]),
-        }
-
-    def _tile(self, kind: str, shape: tuple[int, int], length: int) -> Any:
-        config = self.single(device=self.devices[kind])
-        config.update.desired_bl = length
-        config.update.update_bl_management = config.update.update_management = False
-        tile = self.tile(*shape, config)
-        tile.set_learning_rate(self.devices[kind].dw_min * length)
-        return tile
-
-    def update(self, kind: str, shape: tuple[int, int], length: int, least: float) -> Call:
-        """One update by the same vectors, and so by as many pulses."""
-        tile = self._tile(kind, shape, length)
-        d, x = (self.torch.tensor(vector(n, least, k)[None], dtype=self.torch.float) for k, n in enumerate(shape))
-        return lambda: tile.update(x, d)
-
-    def trace(self) -> Call:
-        """A pulse on all devices, their states copied out, 2,000 times."""
-        import numpy as np
-
-        tile = self._tile("soft bounds", (100, 100), 1)
-        x, down = self.torch.ones(1, 100), self.torch.ones(1, 100)
-        up = -down  # kept: the tile may look at it later
-
-        def once() -> None:
-            states = np.empty((2000, 100, 100), dtype=np.float32)
-            for k in range(2000):
-                tile.update(x, down if k % 2 else up)
-                states[k] = tile.tile.get_weights()
-
-        return once
-
-    def forward(self, batch: int) -> Call:
-        """The read path with its defaults."""
-        tile = self.tile(512, 512, self.single(device=self.devices["soft bounds"]))
-        x = self.torch.rand(batch, 512) * 2 - 1
-        return lambda: tile.forward(x)
 
 
 def rows() -> list[Row]:
