@@ -150,6 +150,17 @@ def test_devices_of_the_array_tell_of_the_next_one(tmp_path: Path) -> None:
     assert result["pulses"] < without["pulses"]
 
 
+def test_devices_of_the_array_with_other_steps_are_left_out_of_the_prior(tmp_path: Path) -> None:
+    crosspoints = fitted_array(tmp_path / "fits", FEWEST + 1)
+    before = prior_from(tmp_path / "fits")
+    ramps = np.repeat([1, -1, 1, -1], 200)
+    readings = crosspoints[0, FEWEST].trace(ramps[:, np.newaxis, np.newaxis]).conductance[:, 0, 0]
+    fit_trace(ramps, readings, model="table").device().save(tmp_path / "fits" / "curved.json")
+    with_curved = prior_from(tmp_path / "fits")
+    assert with_curved.devices == before.devices == FEWEST
+    assert with_curved.mean == before.mean
+
+
 def test_an_earlier_fit_of_the_device_itself_is_a_prior_as_tight_as_that_fit(tmp_path: Path) -> None:
     fitted_array(tmp_path / "fits", 2)
     prior = prior_from(tmp_path / "fits" / "0.json")
