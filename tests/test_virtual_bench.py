@@ -406,4 +406,4 @@ def test_pulses_of_one_sign_have_no_symmetry_point():
 
 
 def test_the_kinds_of_devices_are_known_by_name():
-    assert set(kinds()) == {"ecram", "rram"}
+    assert set(kinds()) == {"ecram", "rram", "rram-pristine"}
