@@ -261,23 +261,27 @@ class WireLog:
     def __init__(self, path: Path) -> None:
         self._file: io.TextIOWrapper = path.open("a", encoding="utf-8", newline="\n", buffering=1 << 16)
         self._quoted: dict[tuple[str, str, str], str] = {}  # most messages come again and again
-        self._lines: list[str] = []
+        self._waiting: list[Message] = []  # written as text many at a time, which is quicker
 
     def __call__(self, message: Message) -> None:
         """Append one message."""
-        time, instrument, direction, text = message
-        said = self._quoted.get(message[1:])
-        if said is None:
-            said = f'"instrument": {quoted(instrument)}, "direction": "{direction}", "text": {quoted(text)}}}\n'
-            if len(text) <= SHORT and len(self._quoted) < REMEMBERED:
-                self._quoted[message[1:]] = said
-        self._lines.append(f'{{"time_s": {time!r}, {said}')
-        if len(self._lines) >= AT_ONCE:
+        self._waiting.append(message)
+        if len(self._waiting) >= AT_ONCE:
             self._hand_on()
 
     def _hand_on(self) -> None:
-        lines, self._lines = self._lines, []
-        self._file.write("".join(lines))
+        waiting, self._waiting = self._waiting, []
+        known = self._quoted
+        self._file.write(
+            "".join([f'{{"time_s": {one[0]!r}, {known.get(one[1:]) or self._said(one)}' for one in waiting])
+        )
+
+    def _said(self, message: Message) -> str:
+        _, instrument, direction, text = message
+        said = f'"instrument": {quoted(instrument)}, "direction": "{direction}", "text": {quoted(text)}}}\n'
+        if len(text) <= SHORT and len(self._quoted) < REMEMBERED:
+            self._quoted[message[1:]] = said
+        return said
 
     def flush(self) -> None:
         """Hand everything so far to the operating system."""
