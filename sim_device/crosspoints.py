@@ -27,11 +27,13 @@ from instruments.crosspoints import (
 from instruments.errors import InputError
 from instruments.limits import Limits
 from instruments.sweeping import Levels
-from sim_device.device_array import DeviceArray, Loop, SimNoise
+from sim_device.device_array import DeviceArray, Loop, Response, SimNoise, counted
 from sim_device.device_model import DeviceModel
 from sim_device.fitted import FittedDevice
+from sim_device.other_pulses import AppliedPair, applied
 from sim_device.population import Spread
 from sim_device.presets import Preset, preset
+from sim_device.simulated_reading import pulse_time, readings_at
 from sim_device.simulated_sweep import swept
 from sim_device.voltage_law import VoltageLaw
 from sim_device.window import Window, distinct
@@ -60,13 +62,15 @@ class SimCrosspoints(Crosspoints):
     unit
         "S", or "normalised" where the model has no siemens.
     pulses
-        The pair that `pulse` is said to apply. The models know no voltage: a call that names another pair is refused.
+        The pair whose steps are those of the model. The models know no voltage: without a `law` a call that names
+        another pair is refused.
     read_voltage, read_time
         [V], [s] of one reading of the whole block.
     limits
         Pulses and bias are checked against them, and pulses of every crosspoint against its budget.
     law
-        How far other voltages go than those of the pair; without it nothing is held above the read voltage.
+        How far pulses of other voltage and width go than those of the pair (`sim_device.other_pulses`); without it
+        there are none, and nothing is held above the read voltage.
     """
 
     def __init__(
@@ -161,17 +165,17 @@ class SimCrosspoints(Crosspoints):
         return {key: float(array[at]) for key, array in arrays.items()}
 
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
-        """Apply `counts` pulses; see `Crosspoints.pulse`. A pair that is not this block's own is refused."""
-        wanted = counts_for(counts, self.shape)
-        self._check(pulses, np.abs(wanted))
-        self._array.pulse(self._window.box, self._window.boxed(wanted))
-        self._clock.wait(self._pulse_time(int(np.abs(wanted).max())))
+        """Apply `counts` pulses; see `Crosspoints.pulse`. Another pair than this block's own needs a `law`."""
+        wanted, pair = counts_for(counts, self.shape), self._pair(pulses)
+        self._check_budget(np.abs(wanted))
+        self._array.pulse(self._window.box, self._window.boxed(pair.sign * wanted), self._array.under(pair.times))
+        self._clock.wait(pulse_time(pair.pulses) * int(np.abs(wanted).max()))
 
     def read(self, repeats: int = 1) -> Readings:
         """Read every crosspoint `repeats` times: shape (repeats, rows, columns)."""
         if repeats < 1:
             raise InputError(f"{repeats} readings are none; ask for 1 or more")
-        return self._trace(np.broadcast_to(np.int64(0), (repeats, *self.shape)))
+        return self._trace(np.broadcast_to(np.int64(0), (repeats, *self.shape)), AppliedPair(self.pulses))
 
     def wait(self, seconds: float) -> None:
         """Advance the clock by `seconds` [s]."""
@@ -182,16 +186,15 @@ class SimCrosspoints(Crosspoints):
 
     def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
         """Pulse and read, step by step, many steps at once; checked as a whole before the first pulse."""
-        steps = steps_of(counts, self.shape)
-        self._check(pulses, np.abs(steps).sum(axis=0) if self._limits else steps)
-        at_once = max(1, STREAMED // (self.shape[0] * self.shape[1]))
-        return (self._trace(steps[first : first + at_once]) for first in range(0, len(steps), at_once))
+        steps, pair = self._checked(counts, pulses)
+        at_once, response = max(1, STREAMED // (self.shape[0] * self.shape[1])), self._array.under(pair.times)
+        parts = (steps[first : first + at_once] for first in range(0, len(steps), at_once))
+        return (self._trace(part, pair, response) for part in parts)
 
     def trace(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Readings:
         """The whole of `stream` in one compiled loop."""
-        steps = steps_of(counts, self.shape)
-        self._check(pulses, np.abs(steps).sum(axis=0) if self._limits else steps)
-        return self._trace(steps)
+        steps, pair = self._checked(counts, pulses)
+        return self._trace(steps, pair, self._array.under(pair.times))
 
     def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
         """Hold all side by side, as `Crosspoints.sweep`: what is held counts as pulses of the pair, by the `law`."""
@@ -205,10 +208,10 @@ class SimCrosspoints(Crosspoints):
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""
         if self._limits is not None or not self._window.dense:
-            self.pulse(_counted(rows, self.shape[0]) @ _counted(columns, self.shape[1]).T)
+            self.pulse(counted(rows, self.shape[0]) @ counted(columns, self.shape[1]).T)
             return
         self._array.coincide(self._window.box, rows, columns, self.shape[0])
-        self._clock.wait(self._pulse_time(rows.slots.shape[1]))
+        self._clock.wait(pulse_time(self.pulses) * rows.slots.shape[1])
 
     def forward(self, volts: ArrayLike) -> FloatArray:
         """Row currents for column voltages, of shape (columns,) or (columns, batch); see `Crosspoints.forward`.
@@ -232,38 +235,38 @@ class SimCrosspoints(Crosspoints):
 
     def snapshot(self) -> dict[str, Any]:
         """Everything that changes, of the whole array: `restore` continues from it bit for bit."""
-        a = self._array
-        state = {"conductance": a.conductance.copy(), "applied": a.applied.copy(), "readings": a.readings}
-        return {**state, "time": self._clock.now()}
+        return {**self._array.state(), "time": self._clock.now()}
 
     def restore(self, snapshot: dict[str, Any]) -> None:
         """Go back (or on) to a `snapshot` of an array made with the same arguments; its clock may only run on."""
-        a = self._array
-        if np.shape(snapshot["conductance"]) != a.conductance.shape:
-            raise InputError(f"a snapshot of shape {np.shape(snapshot['conductance'])} is not of {a.conductance.shape}")
-        a.conductance[...], a.applied[...] = snapshot["conductance"], snapshot["applied"]
-        a.readings = int(snapshot["readings"])
+        self._array.take_up(snapshot)
         self._clock.wait(max(0.0, float(snapshot["time"]) - self._clock.now()))
 
     def _multiplied(self, volts: FloatArray, *, transposed: bool) -> FloatArray:
-        a = self._array
-        if a.noise.write > 0 or not self._window.covers(self._array.conductance.shape):
+        if self._array.noise.write > 0 or not self._window.covers(self._array.conductance.shape):
             g = self.read().conductance[0]
             return (g.T if transposed else g) @ volts
-        g = a.conductance.T if transposed else a.conductance
-        currents = (g @ volts.astype(np.float32)).astype(np.float64)
-        if a.noise.read > 0:
-            currents += a.noise.read * np.linalg.norm(volts, axis=0) * a.line_noise(currents.shape)
+        currents = self._array.currents(volts, transposed=transposed)
         self._clock.wait(self.read_time)
         return currents
 
-    def _check(self, pulses: PulsePair | None, more: NDArray[Any]) -> None:
-        """Refuse a pulse pair that is not ours, and `more` pulses beyond the budget of any crosspoint."""
-        if pulses is not None and pulses != self.pulses:
-            raise InputError(
-                f"{self.name} is simulated by a model that knows no pulse voltage or width: it can apply its own pair "
-                f"({self.pulses}) but not {pulses}; rehearse on the virtual bench to vary pulses"
-            )
+    def _pair(self, pulses: PulsePair | None) -> AppliedPair:
+        """How a pair acts here; refused where no law says it, or limits forbid it."""
+        pair = applied(pulses, self.pulses, self.law, self.name)
+        if self._limits is not None:
+            self._limits.check_pulse(pair.pulses.up)
+            self._limits.check_pulse(pair.pulses.down)
+        return pair
+
+    def _checked(self, counts: ArrayLike, pulses: PulsePair | None) -> tuple[IntArray, AppliedPair]:
+        """Counts (steps, rows, columns) and the pair, once pair, counts and budget are all in order."""
+        steps, pair = steps_of(counts, self.shape), self._pair(pulses)
+        if self._limits is not None:
+            self._check_budget(np.abs(steps).sum(axis=0))
+        return steps, pair
+
+    def _check_budget(self, more: NDArray[Any]) -> None:
+        """Refuse `more` pulses beyond the budget of any crosspoint."""
         if self._limits is None:
             return
         spent = np.where(more > 0, self.pulses_applied, 0)
@@ -271,9 +274,10 @@ class SimCrosspoints(Crosspoints):
         asked = int(more[row, column])
         self._limits.check_budget(int(spent[row, column]), asked, f"{self.name}[{row}, {column}]")
 
-    def _trace(self, counts: NDArray[Any]) -> Readings:
-        read = self._array.trace(self._window.box, self._window.boxed(counts))
-        return self.timed(self._window.unboxed(read), counts)
+    def _trace(self, counts: NDArray[Any], pair: AppliedPair, response: Response | None = None) -> Readings:
+        signed = counts if pair.sign > 0 else -counts
+        read = self._array.trace(self._window.box, self._window.boxed(signed), response=response)
+        return self.timed(self._window.unboxed(read), counts, pair.pulses)
 
     def loop(self) -> Loop | None:
         """What a compiled loop needs to pulse and read these devices itself; None unless they are a plain block.
@@ -284,31 +288,11 @@ class SimCrosspoints(Crosspoints):
             return None
         return self._array.loop(self._window.box)
 
-    def timed(self, conductance: FloatArray, counts: NDArray[Any]) -> Readings:
+    def timed(self, conductance: FloatArray, counts: NDArray[Any], pulses: PulsePair | None = None) -> Readings:
         """Readings of these conductances, each after its `counts`, at the time they take; the clock goes on by that."""
         every = distinct(counts)
         most = np.broadcast_to(np.abs(every).max(axis=(1, 2)), len(counts))
-        durations = 2 * max(self.pulses.up.width, self.pulses.down.width) * most + self.read_time
+        durations = pulse_time(pulses or self.pulses) * most + self.read_time
         times = self._clock.now() + np.cumsum(durations)
         self._clock.wait(float(durations.sum()))
-        return self._readings(conductance, times)
-
-    def _readings(self, conductance: FloatArray, times: FloatArray) -> Readings:
-        volts = self.read_voltage if self.unit == "S" else np.nan
-        return Readings(
-            conductance=conductance,
-            voltage=np.broadcast_to(np.float64(volts), conductance.shape),
-            current=conductance * volts,
-            time=np.broadcast_to(times[:, np.newaxis, np.newaxis], conductance.shape),
-            status=np.broadcast_to(np.uint8(0), conductance.shape),
-        )
-
-    def _pulse_time(self, pulses: int) -> float:
-        """Time [s] of pulses on crosspoints side by side: each as long as the longer of the pair, at half duty."""
-        return 2 * max(self.pulses.up.width, self.pulses.down.width) * pulses
-
-
-def _counted(trains: PulseTrains, lines: int) -> IntArray:
-    if trains.slots.ndim != 2 or len(trains.slots) != lines:
-        raise InputError(f"pulse trains of shape {trains.slots.shape} do not fit {lines} lines; give (lines, slots)")
-    return trains.slots.astype(np.int64)
+        return readings_at(times, conductance, self.read_voltage if self.unit == "S" else np.nan)

@@ -15,11 +15,12 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instruments.crosspoints import FloatArray, PulseTrains
+from instruments.crosspoints import FloatArray, IntArray, PulseTrains
 from instruments.errors import InputError
 from sim_device import counter_random, kernels
 from sim_device.device_model import DeviceModel
 from sim_device.linear_rows import LONGEST
+from sim_device.other_pulses import under
 from sim_device.population import Floats, Population, Spread, nearly_linear_for
 from sim_device.table_rows import pieces
 from sim_device.window import Box, distinct
@@ -48,6 +49,21 @@ class SimNoise:
             raise InputError(f"noise must be finite and 0 or more: {', '.join(wrong)}")
 
 
+@dataclass(frozen=True)
+class Response:
+    """What pulses of one pair do, as the compiled loops take it: devices, pieces of their table, the longest step."""
+
+    population: Population
+    table: NDArray[np.float32] | None
+    chunk: np.int32
+
+    @staticmethod
+    def of(population: Population, noise: SimNoise) -> Response:
+        """How devices with this noise answer."""
+        table = pieces(population.table) if population.table.shape[1] else None
+        return Response(population, table, np.int32(longest_step(population, noise)))
+
+
 @dataclass
 class DeviceArray:
     """Devices, their conductance, pulses seen, and the keys of their random numbers; arrays of (rows, columns).
@@ -71,9 +87,7 @@ class DeviceArray:
         """Start with no pulse applied."""
         self.applied = np.zeros(self.conductance.shape, dtype=np.uint32)
         self._pulse_key, self._read_key, self._write_key, self._line_key = counter_random.keys(self.seed, 4)
-        table = self.population.table
-        self._table = pieces(table) if table.shape[1] else None
-        self._chunk = np.int32(longest_step(self.population, self.noise))
+        self._own = Response.of(self.population, self.noise)
 
     @staticmethod
     def of(
@@ -86,9 +100,13 @@ class DeviceArray:
         start = _start(middle if initial is None else initial, population, shape, seed)
         return DeviceArray(population, noise, seed, start)
 
-    def pulse(self, box: Box, counts: NDArray[np.int32]) -> None:
-        """Apply signed counts (rows of the box, its columns)."""
-        arguments = [box, *self._devices(), np.ascontiguousarray(counts)]
+    def under(self, times: tuple[float, float]) -> Response | None:
+        """What pulses do that count as so many (up, down) of the array's own; None for these (`other_pulses`)."""
+        return None if times == (1.0, 1.0) else Response.of(under(self.population, times), self.noise)
+
+    def pulse(self, box: Box, counts: NDArray[np.int32], response: Response | None = None) -> None:
+        """Apply signed counts (rows of the box, its columns) of pulses that do as `response`, or the array's own."""
+        arguments = [box, *self._devices(response), np.ascontiguousarray(counts)]
         over_rows(lambda part: kernels.pulse_rows(part, *arguments), counts.shape)
 
     def coincide(self, box: Box, rows: PulseTrains, columns: PulseTrains, height: int) -> None:
@@ -98,11 +116,14 @@ class DeviceArray:
         arguments = [box, *self._devices(), row_words, row_signs, column_words, column_signs]
         over_rows(lambda part: kernels.coincide_rows(part, *arguments), (height, box[2]))
 
-    def trace(self, box: Box, counts: NDArray[np.int32], dtype: type[np.floating[Any]] = np.float64) -> NDArray[Any]:
-        """Apply counts and read, step by step: (steps, rows of the box, its columns), readings of that shape."""
+    def trace(
+        self, box: Box, counts: NDArray[np.int32], dtype: type[np.floating[Any]] = np.float64,
+        response: Response | None = None,
+    ) -> NDArray[Any]:  # fmt: skip
+        """Apply counts, as `pulse`, and read, step by step: (steps, rows, columns of the box), as the readings."""
         out, alike = np.empty(counts.shape, dtype=dtype), distinct(counts).shape[1:] == (1, 1)
         given = np.ascontiguousarray(counts[:, :1, :1] if alike else counts)
-        arguments = [box, *self._devices(), *self._reading(), given, out]
+        arguments = [box, *self._devices(response), *self._reading(), given, out]
         over_rows(lambda part: kernels.trace_rows(part, *arguments), counts.shape)
         self.readings += len(counts)
         return out
@@ -110,6 +131,25 @@ class DeviceArray:
     def loop(self, box: Box) -> Loop:
         """What a compiled loop needs to pulse and read a box itself."""
         return Loop(self, (box, *self._devices()), tuple(self._reading()[1:]))
+
+    def currents(self, volts: FloatArray, *, transposed: bool) -> FloatArray:
+        """``G V``, or of the transposed array, of one reading; its noise is drawn as what it adds up to on a line."""
+        g = self.conductance.T if transposed else self.conductance
+        currents = (g @ volts.astype(np.float32)).astype(np.float64)
+        if self.noise.read > 0:
+            currents += self.noise.read * np.linalg.norm(volts, axis=0) * self.line_noise(currents.shape)
+        return currents
+
+    def state(self) -> dict[str, Any]:
+        """Everything that changes, copied."""
+        return {"conductance": self.conductance.copy(), "applied": self.applied.copy(), "readings": self.readings}
+
+    def take_up(self, state: dict[str, Any]) -> None:
+        """Go on from a `state` of an array of the same arguments; `InputError` for one of another shape."""
+        if np.shape(state["conductance"]) != self.conductance.shape:
+            raise InputError(f"a snapshot of shape {np.shape(state['conductance'])} is not of {self.conductance.shape}")
+        self.conductance[...], self.applied[...] = state["conductance"], state["applied"]
+        self.readings = int(state["readings"])
 
     def line_noise(self, shape: tuple[int, ...]) -> FloatArray:
         """Standard normal deviates of one reading, one for each line (and sample): what its read noise adds up to."""
@@ -124,12 +164,13 @@ class DeviceArray:
         n = self.noise
         return [np.uint32(self.readings), np.float32(n.read), np.float32(n.write), self._read_key, self._write_key]
 
-    def _devices(self) -> list[Any]:
-        p = self.population
+    def _devices(self, response: Response | None = None) -> list[Any]:
+        by = response or self._own
+        p = by.population
         saturation = None if p.saturation == (1.0, 1.0) else tuple(np.float32(share) for share in p.saturation)
         return [
             self.conductance, p.low, p.high, p.s_up, p.s_down, self.applied,
-            saturation, self._table, np.float32(self.noise.cycle_to_cycle), self._pulse_key, self._chunk,
+            saturation, by.table, np.float32(self.noise.cycle_to_cycle), self._pulse_key, by.chunk,
         ]  # fmt: skip
 
 
@@ -188,6 +229,13 @@ def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uin
             "one update takes neither"
         )
     return words, signs
+
+
+def counted(trains: PulseTrains, lines: int) -> IntArray:
+    """The slots of trains (lines, slots) as whole numbers to multiply; `InputError` unless there are so many lines."""
+    if trains.slots.ndim != 2 or len(trains.slots) != lines:
+        raise InputError(f"pulse trains of shape {trains.slots.shape} do not fit {lines} lines; give (lines, slots)")
+    return trains.slots.astype(np.int64)
 
 
 def threads_available() -> int:

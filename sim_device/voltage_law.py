@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 from instruments.crosspoints import Pulse
+from instruments.errors import InputError
 
 _LARGEST = 600.0  # exponent beyond which a double overflows; such a pulse goes all the way
 
@@ -20,6 +21,12 @@ class VoltageLaw:
 
     scale: float
     exponent: float
+
+    def __post_init__(self) -> None:
+        """Refuse what is no law."""
+        given = {"scale": self.scale, "exponent": self.exponent}
+        if wrong := [f"{key} = {value:g}" for key, value in given.items() if not 0 < value < math.inf]:
+            raise InputError(f"a law of pulse voltage and width has positive, finite numbers, not {', '.join(wrong)}")
 
     def times(self, pulse: Pulse, reference: Pulse) -> float:
         """How many reference pulses `pulse` counts as [1]."""
