@@ -8,6 +8,7 @@ from instruments.crosspoints import PulsePair
 from sim_device.crosspoints import NOMINAL, SimCrosspoints
 from sim_device.fitted import FittedDevice
 from sim_device.presets import Preset, preset
+from sim_device.voltage_law import VoltageLaw
 
 FITTED = "fitted.json"  # name of the fitted device in the folder of a run
 
@@ -32,13 +33,14 @@ def simulated_crosspoints(
     shape: tuple[int, int] = (1, 1),
     seed: int = 0,
     pulses: PulsePair = NOMINAL,
+    law: VoltageLaw | None = None,
     name: str = "simulated",
 ) -> SimCrosspoints:
-    """Crosspoints of a device, as `fitted_or_preset` finds it."""
+    """Crosspoints of a device, as `fitted_or_preset` finds it. Its steps are those of `pulses`; others by the `law`."""
     source = fitted_or_preset(device, folder)
     if isinstance(source, FittedDevice):
-        made = SimCrosspoints.from_fitted(source, shape, seed=seed, pulses=pulses)
+        made = SimCrosspoints.from_fitted(source, shape, seed=seed, pulses=pulses, law=law)
     else:
-        made = SimCrosspoints.from_preset(source, shape, seed=seed, pulses=pulses)
+        made = SimCrosspoints.from_preset(source, shape, seed=seed, pulses=pulses, law=law)
     made.name = name
     return made

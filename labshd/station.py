@@ -219,10 +219,17 @@ def open_station(path: str | Path, *, rehearse: bool = False, seed: int | None =
 
 def _open_simulated(file: SimulatedFile, toml: TomlFile, seed: int | None) -> Station:
     from labshd.devices import simulated_crosspoints
+    from sim_device.crosspoints import NOMINAL
+    from sim_device.voltage_law import VoltageLaw
 
-    entry = file.simulated
+    entry, law = file.simulated, file.simulated.law
     block = simulated_crosspoints(
-        entry.device, toml.path.parent, shape=entry.shape, seed=entry.seed if seed is None else seed
+        entry.device,
+        toml.path.parent,
+        shape=entry.shape,
+        seed=entry.seed if seed is None else seed,
+        pulses=law.pulse_pair() if law else NOMINAL,
+        law=VoltageLaw(law.voltage_scale, law.width_exponent) if law else None,
     )
     return Station(file, toml, block, names=file.crosspoint_names())
 

@@ -34,6 +34,7 @@ def cross_checks(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:
     yield from wiring_checks(sections)
     yield from _training(sections)
     yield from _resistor(sections)
+    yield from _law(sections)
     yield from _devices(sections, folder)
 
 
@@ -138,6 +139,16 @@ def _resistor(sections: dict[str, Any]) -> Iterator[Problem]:
     if entry is not None and names is not None and entry.crosspoint not in names:
         rule = "no crosspoint of this station" + nearest(entry.crosspoint, names)
         yield Problem(("check", "crosspoint"), entry.crosspoint, rule)
+
+
+def _law(sections: dict[str, Any]) -> Iterator[Problem]:
+    """The pulses of reference of a simulated station go both ways."""
+    simulated: SimulatedEntry | None = sections.get("simulated")
+    if simulated is None or simulated.law is None:
+        return
+    if simulated.law.up.voltage * simulated.law.down.voltage >= 0:
+        rule = 'up and down are pulses of opposite sign, such as "2 V" and "-2 V"'
+        yield Problem(("simulated", "law", "down", "voltage"), f"{simulated.law.down.voltage:g} V", rule)
 
 
 def _devices(sections: dict[str, Any], folder: Path) -> Iterator[Problem]:

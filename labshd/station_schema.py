@@ -235,12 +235,26 @@ def _one_electrode(entry: WiringEntry) -> bool:
     return entry.generator is not None or entry.kind is not wiring.Kind.THREE_TERMINAL
 
 
+class LawEntry(_Entry):
+    """How far pulses of other voltage and width go: sinh(|V|/v0) of the voltage, a power of the width."""
+
+    up: PulseEntry = Field(description="the pulse up whose step is that of the device")
+    down: PulseEntry = Field(description="the pulse down whose step is that of the device")
+    voltage_scale: Volts = Field(gt=0, description="v0")
+    width_exponent: float = Field(gt=0, description="1 where twice the width does twice as much")
+
+    def pulse_pair(self) -> PulsePair:
+        """The pulses of reference, which are those of the station."""
+        return PulsePair(Pulse(self.up.voltage, self.up.width), Pulse(self.down.voltage, self.down.width))
+
+
 class SimulatedEntry(_Entry):
     """Crosspoints that are arithmetic."""
 
     device: str = Field(description="a preset, or the file of a fitted device")
     shape: tuple[Annotated[int, Field(ge=1, le=26)], Annotated[int, Field(ge=1)]] = (1, 2)
     seed: int = Field(default=1, ge=0)
+    law: LawEntry | None = Field(default=None, description="of pulse voltage and width; none but one pair without it")
 
 
 class SimulatedFile(_Entry):
