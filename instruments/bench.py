@@ -37,6 +37,7 @@ from instruments.reading import across, held, numbers, one_reading
 from instruments.relay_check import RelayCheck
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
 from instruments.sequencing import Tracing
+from instruments.shared_lines import lies_on_lines
 from instruments.sweeping import Levels, sweep
 from instruments.switching import Switching
 from instruments.wiring import Kind, Wiring
@@ -260,6 +261,11 @@ class BenchCrosspoints(Crosspoints):
     def origin(self) -> Origin:
         """The bench or its rehearsal, with identities."""
         return self.bench.origin
+
+    @property
+    def shares_lines(self) -> bool:
+        """Of a crossbar, where names stand in the block as their crosspoints do between the lines."""
+        return lies_on_lines(self.bench.wiring, self.names)
 
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Apply pulses one crosspoint after the other; everything is checked before the first is driven."""

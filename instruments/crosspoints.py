@@ -137,6 +137,15 @@ class Crosspoints(ABC):
     def origin(self) -> Origin:
         """Where these crosspoints come from; kept in the run."""
 
+    @property
+    def shares_lines(self) -> bool:
+        """Whether each row of this block is one line and each column another, as in a crossbar.
+
+        Then a pulse on one crosspoint puts a part of it on all others of its row and of its column. A single
+        crosspoint shares its lines with nobody in the block.
+        """
+        return False
+
     @abstractmethod
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Apply `counts` pulses: signed integers that broadcast to `shape`; + up, - down, 0 leaves alone.

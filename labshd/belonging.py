@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol as Interface
 from weakref import WeakKeyDictionary
@@ -42,10 +42,14 @@ class RecordedStation(Interface):
 
 @dataclass(frozen=True)
 class PulsesOfRun:
-    """Pulses by name of crosspoint: all that were `fired`, and how many of them are `uncertain`."""
+    """Pulses by name of crosspoint: all that were `fired`, and how many of them are `uncertain`.
+
+    `half_selected` are those on others that share a line with it, in a crossbar; empty elsewhere.
+    """
 
     fired: dict[str, int]
     uncertain: dict[str, int]
+    half_selected: dict[str, int] = field(default_factory=dict[str, int])
 
 
 _stations: WeakKeyDictionary[Crosspoints, RecordedStation] = WeakKeyDictionary()

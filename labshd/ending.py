@@ -11,7 +11,7 @@ from instruments.errors import InputError, LabshdError, RunError
 from instruments.roles import every
 from labshd.belonging import RecordedStation
 from labshd.progress import Progress
-from labshd.pulse_notes import FIRED, NOTES, UNCERTAIN
+from labshd.pulse_notes import FIRED, HALF_SELECTED, NOTES, UNCERTAIN
 from labshd.run_writer import RunWriter
 from labshd.runs import Run
 from labshd.signals import Interrupts, Terminated
@@ -78,6 +78,8 @@ class Ending:
             self._writer = None
             return
         of_pulses = {FIRED: pulses.fired, UNCERTAIN: pulses.uncertain} if pulses else {}
+        if pulses and pulses.half_selected:
+            of_pulses[HALF_SELECTED] = pulses.half_selected
         kind = type(self._error).__name__ if isinstance(self._error, Exception) else None
         writer.close(*self.how, error=kind, **of_pulses)
 

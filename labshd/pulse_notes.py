@@ -16,6 +16,7 @@ from labshd.run_files import unwritable
 NOTES = "pulses.txt"
 FIRED = "pulses_fired"  # in run.json: the totals, by name of crosspoint
 UNCERTAIN = "pulses_uncertain"  # in run.json: those of them of which nobody knows whether they were delivered
+HALF_SELECTED = "pulses_half_selected"  # in run.json of a crossbar: pulses on others that share a line, no budget's
 _DIGITS = 12
 
 

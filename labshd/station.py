@@ -17,6 +17,7 @@ from instruments.bench import BenchCrosspoints
 from instruments.clock import RealClock
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
+from instruments.shared_lines import half_selected
 from labshd import opening
 from labshd.belonging import PulsesOfRun, belongs
 from labshd.exits import GUARD
@@ -179,7 +180,8 @@ class Station:
             return None
         notes.close()
         doubtful = {name: n - self._doubtful.get(name, 0) for name, n in self._bench.count.doubtful.items()}
-        return PulsesOfRun(notes.totals, {name: n for name, n in doubtful.items() if n > 0})
+        uncertain = {name: n for name, n in doubtful.items() if n > 0}
+        return PulsesOfRun(notes.totals, uncertain, half_selected(self._bench.wiring, notes.totals))
 
     def _before_pulses(self, name: str, count: int) -> None:
         if by := self.asked_to_stop():

@@ -37,13 +37,16 @@ def test_the_ratio_of_the_virtual_device_is_found_within_four_errors(seed: int) 
 def test_a_disturb_that_is_not_seen_gets_a_bound() -> None:
     # The true change of 20 pulses is 1 to 2 of its standard errors; seen are 4.3 (Student's t, 8 repeats).
     with rehearsed(seed=5) as station:
-        protocol = HalfSelect(fraction=0.1, pulses=20)
+        protocol = HalfSelect(method="emulated", fraction=0.1, pulses=20)
         series, why = recorded(protocol, station.all)
         assert len(series) == protocol.planned_readings((1, 2))
         each = protocol.results(series)["crosspoints"]
         assert len(protocol.figures(series.crosspoint(0, 0), each[0])) == 1
-    assert why == "8 times 20 half-selected and 5 full pulses each way are applied"
+    assert (
+        why == "emulated on each crosspoint by itself: 8 times 20 half-selected and 5 full pulses each way are applied"
+    )
     for one in each:
+        assert one["method"] == "emulated"
         for name in ("up", "down"):
             assert one[name]["half_selected_pulses_to_one_step"] is None
             # 0.1 x 2 V: sinh(0.57)/sinh(5.7) = 0.4 %; the bound must allow for it

@@ -101,6 +101,11 @@ class ResumableCrosspoints(Crosspoints):
         """That of the block."""
         return self.inner.origin
 
+    @property
+    def shares_lines(self) -> bool:
+        """As the block."""
+        return self.inner.shares_lines
+
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Note, then apply; what was noted before is not applied again."""
         wanted, tape = counts_for(counts, self.shape), self._tape

@@ -51,36 +51,50 @@ def result(series: Series) -> dict[str, Any]:
     found, unit = changes(series), series.unit
     pulses = int(np.sum(np.abs(known_counts(series.counts))))
     g = series.readings.conductance[np.isfinite(series.readings.conductance)]
-    numbers: dict[str, Any] = {"pulses": pulses, f"conductance_{unit}": float(g.mean()) if g.size else None}
+    numbers: dict[str, Any] = {
+        "method": "emulated",
+        "pulses": pulses,
+        f"conductance_{unit}": float(g.mean()) if g.size else None,
+    }
     said: list[str] = []
     for name, sign in (("up", 1), ("down", -1)):
         half, full = found.get((HALF, sign), np.empty(0)), found.get((FULL, sign), np.empty(0))
         if half.size < 4 or full.size < 4:
             return numbers | {"verdict": "Too few repeats: at least 4 of half-selected and of full pulses are needed."}
-        (a, a_std), (b, b_std) = mean_and_std(half), mean_and_std(full)
-        ratio = a / b if abs(b) > 3 * b_std else math.nan
-        ratio_std = math.hypot(a_std / b, ratio * b_std / b) if math.isfinite(ratio) else math.nan
-        seen = abs(a) > quantile(half.size, 3.0) * a_std
-        bound = abs(ratio) + quantile(half.size, 1.96) * ratio_std
-        numbers[name] = {
-            f"per_half_selected_{unit}": a,
-            f"per_half_selected_std_{unit}": a_std,
-            f"per_full_{unit}": b,
-            f"per_full_std_{unit}": b_std,
-            "ratio": ratio,
-            "ratio_std": ratio_std,
-            "half_selected_pulses_to_one_step": 1 / abs(ratio) if seen and ratio else None,
-            "half_selected_pulses_to_one_step_at_least": 1 / bound if bound > 0 else None,
-        }
-        said.append(_said(name, ratio, ratio_std, bound, seen=seen))
+        numbers[name] = found_one = against_full(half, full, unit)
+        said.append(f"A half-selected pulse {name} {said_of(found_one)}.")
     control, control_std = mean_and_std(found.get((CONTROL, 0), np.empty(0)))
     numbers |= {f"control_change_{unit}": control, f"control_change_std_{unit}": control_std}
     return plain(numbers | {"verdict": " ".join(said)})
 
 
-def _said(name: str, ratio: float, std: float, bound: float, *, seen: bool) -> str:
-    if not math.isfinite(ratio):
-        return f"Full pulses {name} do not move it beyond the error."
-    if seen:
-        return f"A half-selected pulse {name} does {value_text(100 * ratio, 100 * std, '')} % of a full one."
-    return f"A half-selected pulse {name} does less than {100 * bound:.2g} % of a full one."
+def against_full(half: FloatArray, full: FloatArray, unit: str) -> dict[str, Any]:
+    """Changes per half-selected and per full pulse (n,) [unit] compared: means, ratio, pulses to one step.
+
+    The ratio ``a/b`` has the error of the delta method; a change is seen beyond three standard errors (Student's t).
+    """
+    (a, a_std), (b, b_std) = mean_and_std(half), mean_and_std(full)
+    ratio = a / b if abs(b) > 3 * b_std else math.nan
+    ratio_std = math.hypot(a_std / b, ratio * b_std / b) if math.isfinite(ratio) else math.nan
+    seen = abs(a) > quantile(half.size, 3.0) * a_std
+    bound = abs(ratio) + quantile(half.size, 1.96) * ratio_std
+    return {
+        f"per_half_selected_{unit}": a,
+        f"per_half_selected_std_{unit}": a_std,
+        f"per_full_{unit}": b,
+        f"per_full_std_{unit}": b_std,
+        "ratio": ratio,
+        "ratio_std": ratio_std,
+        "half_selected_pulses_to_one_step": 1 / abs(ratio) if seen and ratio else None,
+        "half_selected_pulses_to_one_step_at_least": 1 / bound if bound > 0 else None,
+    }
+
+
+def said_of(found: dict[str, Any]) -> str:
+    """What a half-selected pulse does, from the numbers of `against_full`, as the end of a sentence."""
+    ratio, std = found["ratio"], found["ratio_std"]
+    if ratio is None or not math.isfinite(ratio):
+        return "cannot be compared: full pulses do not move it beyond the error"
+    if found["half_selected_pulses_to_one_step"] is not None:
+        return f"does {value_text(100 * ratio, 100 * std, '')} % of a full one"
+    return f"does less than {100 / found['half_selected_pulses_to_one_step_at_least']:.2g} % of a full one"
