@@ -2,8 +2,9 @@
 
     python benchmarks/bench_sequence.py [--steps N] [--rounds N]
 
-A source-measure unit alone on a two-terminal device: list down, readings back, parsed, on the clock of the bench; with
-limits, driver, wire record, VISA and twin. Prints medians of rounds that alternate, and their ratio within this run.
+A source-measure unit alone on a two-terminal device, or both channels of one on gate and channel: list down, readings
+back, parsed, on the clock of the bench; with limits, driver, wire record, VISA and twin. Prints medians of rounds that
+alternate, and their ratio within this run.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from instruments.limits import Limits
 from instruments.wire import Message, Wire
 from instruments.wiring import Kind, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
+from sim_device.virtual_bench.twins import Cabled
 
 LIMITS = Limits(pulse_voltage=2.0, pulse_width=1e-2, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10**9)
 PULSES = PulsePair(Pulse(0.9, 1e-3), Pulse(-0.9, 1e-3))
@@ -29,13 +31,17 @@ RESOURCE = "TCPIP0::192.168.0.12::inst0::INSTR"
 BOXES = {
     "keysight-b2902b": ("keysight-b2902b-pulses", "keysight-b2902b"),
     "keithley-2450": ("keithley-2450-pulses", "keithley-2450"),
+    "keithley-2600b": ("keithley-2600b-channel-b-pulses", "keithley-2600b"),
 }
+GATED = "keithley-2600b"  # channel B on the gate of a three-terminal device
 
 
 def opened(box: str) -> BenchCrosspoints:
     """One device on one box that pulses and reads; every message is kept."""
-    wiring = Wiring(Kind.TWO_TERMINAL, None, one_output=True)
-    virtual = VirtualBench(wiring, make_devices(["a"], "rram", seed=1), {RESOURCE: box})
+    gated = box == GATED
+    wiring = Wiring(Kind.THREE_TERMINAL if gated else Kind.TWO_TERMINAL, None, one_output=not gated)
+    plugged = [Cabled(BOXES[box][0], role="generator"), Cabled(BOXES[box][1], role="smu")] if gated else box
+    virtual = VirtualBench(wiring, make_devices(["a"], "ecram" if gated else "rram", seed=1), {RESOURCE: plugged})
     record: list[Message] = []
     wire = Wire(RESOURCE, virtual.library(), instrument="smu", clock=virtual.clock, sink=record.append)
     generator, smu = (load(name)(wire, LIMITS) for name in BOXES[box])
@@ -72,7 +78,8 @@ def compare(box: str, counts: np.ndarray, rounds: int) -> None:
             continue
         slow.append((time.process_time() - start) / len(few))
     sequence, steps = 1 / statistics.median(quick), 1 / statistics.median(slow)
-    print(f"{box}: list sweep of the source-measure unit, pulses of {pulses.up.width * 1e3:g} ms")
+    how = "loop in" if box == GATED else "list sweep of"
+    print(f"{box}: {how} the source-measure unit, pulses of {pulses.up.width * 1e3:g} ms")
     print(f"  one sequence  {sequence:9.0f} steps/s   {sequence / steps:.0f} times as fast")
     print(f"  step by step  {steps:9.0f} steps/s")
 

@@ -139,7 +139,11 @@ def test_2600b_many_readings_through_the_buffers_with_their_statuses():
 
 
 def test_2600b_off_writes_and_asks_nothing():
-    with smu(Keithley2600BChannelB, ("smub.source.output = 0", None)) as instrument:
+    """A box that has not been reset may be running a script, in which it takes nothing but its end."""
+    off = ("smub.source.output = 0", None)
+    with smu(Keithley2600BChannelB, ("abort", None), off, off) as instrument:
+        instrument.off()
+        instrument.started = False  # as `prepare` leaves it
         instrument.off()
 
 

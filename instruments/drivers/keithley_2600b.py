@@ -13,28 +13,39 @@ from pymeasure.adapters import Adapter
 
 from instruments.drivers.connected import si
 from instruments.drivers.fixed_ranges import check_compliance, check_count, check_integration, measurement
-from instruments.drivers.tsp import Tsp
+from instruments.drivers.keithley_2600b_pulses import Keithley2600BChannelBPulses
+from instruments.drivers.keithley_2600b_trace import COMPLIANCE, ScriptedTrace
+from instruments.drivers.tsp_scripts import RunsScripts
 from instruments.errors import InstrumentError
 from instruments.limits import Limits
-from instruments.roles import Measurement, SourceMeasureUnit
+from instruments.roles import Measurement, PulseSource, SourceMeasureUnit
+from instruments.sequences import Sequencer
 
-COMPLIANCE: Final = 64  # bit of a buffer status (manual, bufferVar.statuses)
 MOST_READINGS: Final = 10_000
 
 
-class Keithley2600B(Tsp, SourceMeasureUnit):
+class Keithley2600B(RunsScripts, SourceMeasureUnit):
     """Channel A: sources voltage, measures current and voltage at once, with the compliance of that moment."""
 
     smu: ClassVar[str] = "smua"
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2600B", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
+        self.in_loop = False  # settings are those of a loop
+
+    def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
+        """A loop in the box where channel B of the same one is the pulse source and this is channel A."""
+        if not isinstance(generator, Keithley2600BChannelBPulses) or self.smu != "smua":
+            return None
+        return ScriptedTrace(self, generator) if generator.adapter is self.adapter else None
 
     def prepare(self) -> None:
         """Reset of this channel alone, output off, voltage source, two-wire, enough digits."""
         self._configured = False
         smu = self.smu
+        self.end_script()
         self.write(f"{smu}.reset() errorqueue.clear()")
+        self.started = self.in_loop = False
         self.settle(
             f"{smu}.source.output = {smu}.OUTPUT_OFF {smu}.source.func = {smu}.OUTPUT_DCVOLTS "
             f"{smu}.sense = {smu}.SENSE_LOCAL {smu}.measure.autozero = {smu}.AUTOZERO_AUTO "
@@ -43,8 +54,8 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
         )
 
     def off(self) -> None:
-        """Output off."""
-        self.switch_off(f"{self.smu}.source.output = 0")
+        """Output off, after the end of a script if one may be running."""
+        self.abort_and(f"{self.smu}.source.output = 0")
 
     def is_off(self) -> bool:
         """Whether the instrument says that the output of this channel is off."""
@@ -61,6 +72,8 @@ class Keithley2600B(Tsp, SourceMeasureUnit):
     def _configure(self, voltage: float, compliance: float, integration: float) -> None:
         """Limit and ranges before the level; the limit is read back."""
         check_integration(integration, 0.001, 25)
+        if self.in_loop:
+            self.prepare()
         smu = self.smu
         self.settle(
             f"{smu}.source.rangev = {si(abs(voltage))} {smu}.source.limiti = {si(compliance)} "

@@ -13,11 +13,11 @@ from instruments.crosspoints import Pulse
 from instruments.drivers.connected import si
 from instruments.drivers.fixed_ranges import check_compliance, smallest
 from instruments.drivers.slow_pulses import SlowPulses
-from instruments.drivers.tsp import Tsp
+from instruments.drivers.tsp_scripts import RunsScripts
 from instruments.limits import Limits
 
 
-class Keithley2600BChannelBPulses(Tsp, SlowPulses):
+class Keithley2600BChannelBPulses(RunsScripts, SlowPulses):
     """Pulses of either sign from 0 V, limited to the station's largest current; channel A is left alone."""
 
     smu: ClassVar[str] = "smub"
@@ -37,7 +37,9 @@ class Keithley2600BChannelBPulses(Tsp, SlowPulses):
         """Reset of this channel alone, output off, 0 V on the range of the largest pulse; the limit is read back."""
         smu = self.smu
         self._pulse = None
+        self.end_script()
         self.write(f"{smu}.reset() errorqueue.clear()")
+        self.started = False
         self.settle(
             f"{smu}.source.output = {smu}.OUTPUT_OFF {smu}.source.func = {smu}.OUTPUT_DCVOLTS "
             f"{smu}.sense = {smu}.SENSE_LOCAL {smu}.source.autorangev = {smu}.AUTORANGE_OFF {self._ranges()} "
@@ -60,8 +62,8 @@ class Keithley2600BChannelBPulses(Tsp, SlowPulses):
         self.settle(self._ranges())
 
     def off(self) -> None:
-        """Output off."""
-        self.switch_off(f"{self.smu}.source.output = 0")
+        """Output off, after the end of a script if one may be running."""
+        self.abort_and(f"{self.smu}.source.output = 0")
 
     def is_off(self) -> bool:
         """Whether the instrument says that the output of this channel is off."""

@@ -52,7 +52,7 @@ class Keithley707B(Tsp, SwitchMatrix):
         reply = self.ask(f'{move} print(channel.getclose("allslots"), errorqueue.count)')
         listed, _, count = reply.strip().partition("\t")
         if self.number(count) != 0:
-            raise self.refused(self._errors(), move)
+            raise self.refused(self.errors(), move)
         if _channels(listed) != wanted:
             raise InstrumentError(
                 f"{self.name} has closed {listed}, where {', '.join(sorted(wanted)) or 'nothing'} was asked for; "

@@ -15,7 +15,7 @@ class Tsp(Connected):
         """Send settings and ask for errors in the same message; `CommandRefused` names them."""
         reply = self.ask(f"{statements} waitcomplete() print(errorqueue.count)").strip()
         if self.number(reply) != 0:
-            raise self.refused(self._errors(), statements)
+            raise self.refused(self.errors(), statements)
 
     def values_of(self, expression: str, before: str = "") -> list[float]:
         """Numbers that ``print(expression)`` answers, after the statements `before` in the same message."""
@@ -33,11 +33,12 @@ class Tsp(Connected):
 
     def check_errors(self) -> None:  # type: ignore[override] - PyMeasure's logs errors and returns them
         """Drain the error queue; `CommandRefused` names every entry."""
-        errors = self._errors()
+        errors = self.errors()
         if errors:
             raise self.refused(errors, "what was sent before")
 
-    def _errors(self) -> list[str]:
+    def errors(self) -> list[str]:
+        """Drain the error queue; what it held."""
         errors: list[str] = []
         while len(errors) < MOST_ERRORS:
             code, _, rest = self.ask("print(errorqueue.next())").strip().partition("\t")

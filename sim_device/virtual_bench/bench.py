@@ -17,6 +17,7 @@ from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
 from instruments.wiring import Kind, Relay, Source, Terminal, Wiring
 from sim_device.virtual_bench import nets
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.cells import AT_REST, AppliedPulse, BetweenLines, Situation, at_terminals, cells_of
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.connectors import Connectors
@@ -57,7 +58,7 @@ class VirtualBench(Circuit, MoreTerminals, Connectors):
     ) -> None:
         if wiring.matrix is None and len(devices) != 1:
             raise InputError(f"without a matrix one device is wired to the instruments, not {len(devices)}")
-        self.clock = clock or VirtualClock()
+        self.clock = BenchClock(clock or VirtualClock())
         self.wiring = wiring
         self.devices = dict(devices)
         self.faults: list[str] = []

@@ -5,9 +5,9 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from typing import NamedTuple
 
-from instruments.clock import Clock
 from instruments.crosspoints import FloatArray
 from instruments.wiring import Relay
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.trains import Train
 
 
@@ -22,7 +22,7 @@ class Drive(NamedTuple):
 class Circuit(ABC):
     """The cables between a generator, a source-measure unit, a matrix and the devices; time passes on `clock`."""
 
-    clock: Clock
+    clock: BenchClock
 
     @abstractmethod
     def generator_rests(self, voltage: float | None) -> None:

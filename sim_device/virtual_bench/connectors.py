@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from instruments.clock import Clock
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.twins import Twin
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ class Connectors:
     """What a bench with twins has; PyVISA is imported when somebody asks for a way in."""
 
     twins: dict[str, Twin]  # by VISA resource name
-    clock: Clock
+    clock: BenchClock
 
     @cached_property
     def _all_ports(self) -> dict[str, Port]:

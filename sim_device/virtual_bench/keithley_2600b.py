@@ -5,48 +5,30 @@ Source: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.keithley_2600b_buffers import PARTS, ReadingBuffer
+from sim_device.virtual_bench.keithley_2600b_settings import (
+    BOUNDS,
+    CONSTANTS,
+    CURRENT_LIMIT,
+    DEFAULTS,
+    OUT_OF_RANGE,
+    RANGED,
+    VOLTAGE_LIMIT,
+)
 from sim_device.virtual_bench.meter import HEADROOM, LINE_FREQUENCY, Measured, Meter, smallest
 from sim_device.virtual_bench.safety_entries import CALIBRATED_AT, DUE_AT
 from sim_device.virtual_bench.smu_alone import SmuAlone
 from sim_device.virtual_bench.tsp import Attribute, TspTwin
-from sim_device.virtual_bench.tsp_parser import Path, TspError, Value
+from sim_device.virtual_bench.tsp_scripts import RunningScript
+from sim_device.virtual_bench.tsp_values import Path, TspError, Value
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.twins import Cabled
-
-VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
-CURRENT_RANGES: Final = (1e-9, 1e-8, 1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0, 1.5)  # [A]
-OUT_OF_RANGE: Final = 1102  # "Parameter too big"
-COMPLIANCE: Final = 64.0  # bit of a buffer status
-VOLTAGE_LIMIT, CURRENT_LIMIT = 1.0, 2.0  # bits of status.measurement.instrument.smuX
-CONSTANTS: Final = {
-    "OUTPUT_OFF": 0.0, "OUTPUT_ON": 1.0, "OUTPUT_HIGH_Z": 2.0, "OUTPUT_DCAMPS": 0.0, "OUTPUT_DCVOLTS": 1.0,
-    "OUTPUT_NORMAL": 0.0, "OUTPUT_ZERO": 2.0, "SENSE_LOCAL": 0.0, "SENSE_REMOTE": 1.0,
-    "AUTORANGE_OFF": 0.0, "AUTORANGE_ON": 1.0, "AUTOZERO_OFF": 0.0, "AUTOZERO_ONCE": 1.0, "AUTOZERO_AUTO": 2.0,
-    "FILTER_OFF": 0.0, "FILTER_ON": 1.0,
-}  # fmt: skip
-DEFAULTS: Final = {
-    "source.func": 1.0, "source.output": 0.0, "source.offmode": 0.0, "source.levelv": 0.0, "source.leveli": 0.0,
-    "source.limitv": 20.0, "source.limiti": 0.1, "source.rangev": 0.2, "source.rangei": 1e-9, "source.autorangev": 1.0,
-    "source.autorangei": 1.0, "source.delay": 0.0, "source.settling": 0.0, "sense": 0.0, "measure.nplc": 1.0,
-    "measure.count": 1.0, "measure.autozero": 2.0, "measure.autorangei": 1.0, "measure.autorangev": 1.0,
-    "measure.rangei": 1e-9, "measure.rangev": 0.2, "measure.delay": 0.0, "measure.interval": 0.0,
-    "measure.filter.enable": 0.0, "measure.filter.count": 1.0,
-}  # fmt: skip
-BOUNDS: Final = {
-    "source.levelv": (-210.0, 210.0), "source.leveli": (-1.515, 1.515), "source.limitv": (2e-2, 210.0),
-    "source.limiti": (1e-10, 1.515), "measure.nplc": (0.001, 25.0), "measure.count": (1.0, 60_000.0),
-    "source.output": (0.0, 2.0), "source.func": (0.0, 1.0), "source.delay": (0.0, 1e4), "measure.delay": (0.0, 1e4),
-}  # fmt: skip
-RANGED: Final = {
-    "source.rangev": ("source.autorangev", VOLTAGE_RANGES), "source.rangei": ("source.autorangei", CURRENT_RANGES),
-    "measure.rangev": ("measure.autorangev", VOLTAGE_RANGES), "measure.rangei": ("measure.autorangei", CURRENT_RANGES),
-}  # fmt: skip
 
 
 class Channel:
@@ -57,7 +39,7 @@ class Channel:
         self.name = name
         self.cabled = cabled
         self.state: dict[str, float] = dict(DEFAULTS)
-        self.buffers: dict[str, list[tuple[float, float]]] = {"nvbuffer1": [], "nvbuffer2": []}
+        self.buffers = {"nvbuffer1": ReadingBuffer(), "nvbuffer2": ReadingBuffer()}
         self._meter = Meter(circuit, seed=ord(name[-1]))
 
     @property
@@ -137,20 +119,20 @@ class Channel:
         """``smuX.measure.<what>(buffers)``: the last of ``measure.count`` readings; all go to the buffers."""
         stores = [self._buffer(buffer) for buffer in buffers]
         for store in stores:
-            store.clear()
+            store.begin()
         for _ in range(int(self.state["measure.count"]) - 1):
             self._take_into(what, stores)
         first, *others = self._take_into(what, stores)
         return (first, *others) if others else first
 
-    def _take_into(self, what: str, stores: list[list[tuple[float, float]]]) -> tuple[float, ...]:
+    def _take_into(self, what: str, stores: list[ReadingBuffer]) -> tuple[float, ...]:
         found = self.take()
         values = _values(what, found)
         for store, value in zip(stores, values, strict=False):
-            store.append((value, COMPLIANCE if found.limited else 0.0))
+            store.keep(value, limited=found.limited, time=found.time)
         return values
 
-    def _buffer(self, value: Value) -> list[tuple[float, float]]:
+    def _buffer(self, value: Value) -> ReadingBuffer:
         name = value.name.rpartition(".")[2] if isinstance(value, Path) else ""
         if name not in self.buffers:
             raise TspError(1100, "Parameter error: a reading buffer is expected")
@@ -187,12 +169,50 @@ class Keithley2600BTwin(TspTwin):
             name: Channel(cabled.get(name, circuit), name, cabled=name in cabled) for name in ("smua", "smub")
         }
         self._format = {"format.data": 1.0, "format.asciiprecision": 6.0}
+        self._script = RunningScript(circuit.clock)
         super().__init__()
 
     @property
     def output_on(self) -> bool:
         """Whether the output of a cabled channel is on."""
+        self._advance()
         return any(channel.cabled and channel.output_on for channel in self._channels.values())
+
+    # -- scripts: what comes while a loop runs waits for its end, except abort ---------------------------------------
+
+    def receive(self, message: str) -> None:
+        """As every TSP box; a loop goes on by itself."""
+        if message.strip() == "abort":
+            self._tell(self._script.abort)
+            return
+        self._tell(self._script.finish)
+        super().receive(message)
+
+    def transmit(self) -> str | None:
+        """Who asks waits for what a loop prints."""
+        if not self.replies:
+            self._tell(self._script.finish)
+        return super().transmit()
+
+    def _go_on(self, statements: Iterator[None]) -> None:
+        self._script.begin(statements)
+
+    def _advance(self) -> None:
+        self._tell(self._script.advance)
+
+    def _tell(self, what: Callable[[], None]) -> None:
+        """Let a script go on; its errors are queued."""
+        try:
+            what()
+        except TspError as error:
+            self.errors.append((error.code, error.text))
+
+    def _delay(self, seconds: Value) -> Value:
+        """``delay(seconds)``: not 0, up to 100 ks."""
+        if not isinstance(seconds, float) or not 0 < seconds <= 1e5:
+            raise TspError(OUT_OF_RANGE, "Parameter too big" if seconds else "Parameter too small")
+        self._script.delay(seconds)
+        return ()
 
     def reset(self) -> None:
         """``reset()``, ``*RST``: both channels."""
@@ -205,7 +225,11 @@ class Keithley2600BTwin(TspTwin):
         return int(self._format["format.asciiprecision"])
 
     def _own_functions(self) -> Mapping[str, Callable[..., Value]]:
-        found: dict[str, Callable[..., Value]] = {"printbuffer": self._print_buffer, "beeper.beep": lambda *_: None}
+        found: dict[str, Callable[..., Value]] = {
+            "printbuffer": self._print_buffer,
+            "delay": self._delay,
+            "beeper.beep": lambda *_: None,
+        }
         for name, channel in self._channels.items():
             found[f"{name}.reset"] = channel.reset
             for what in ("i", "v", "iv", "r", "p"):
@@ -215,7 +239,7 @@ class Keithley2600BTwin(TspTwin):
         return found
 
     def _own_attributes(self) -> Mapping[str, Attribute]:
-        found = {"format.ASCII": Attribute(lambda: 1.0)}
+        found = {"format.ASCII": Attribute(lambda: 1.0), "localnode.linefreq": Attribute(lambda: LINE_FREQUENCY)}
         for key in self._format:
             found[key] = Attribute(lambda k=key: self._format[k], lambda value, k=key: self._set_format(k, value))
         for name, channel in self._channels.items():
@@ -229,8 +253,12 @@ class Keithley2600BTwin(TspTwin):
             found[f"{name}.source.compliance"] = Attribute(channel.in_compliance)
             found[f"status.measurement.instrument.{name}.condition"] = Attribute(channel.condition)
             for buffer, store in channel.buffers.items():
-                found[f"{name}.{buffer}.n"] = Attribute(lambda s=store: float(len(s)))
-                for part in ("readings", "statuses"):
+                found[f"{name}.{buffer}.n"] = Attribute(lambda s=store: float(len(s.entries)))
+                for mode in store.modes:
+                    found[f"{name}.{buffer}.{mode}"] = Attribute(
+                        lambda s=store, m=mode: s.modes[m], partial(store.set_mode, mode)
+                    )
+                for part in PARTS:
                     place = f"{name}.{buffer}.{part}"
                     found[place] = Attribute(lambda p=place: Path(p))
         return found
@@ -254,8 +282,7 @@ class Keithley2600BTwin(TspTwin):
         name, place, part = (*(buffer.name if isinstance(buffer, Path) else "").split("."), "", "")[:3]
         if name not in self._channels or place not in self._channels[name].buffers:
             raise TspError(1100, "Parameter error: a reading buffer is expected")
-        at = 1 if part == "statuses" else 0
-        return [entry[at] for entry in self._channels[name].buffers[place]]
+        return self._channels[name].buffers[place].column(part)
 
 
 def in_roles(circuit: Circuit, roles: Iterable[tuple[Cabled, Circuit]]) -> Keithley2600BTwin:

@@ -6,9 +6,9 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
-from instruments.clock import Clock
 from instruments.crosspoints import FloatArray
 from instruments.wiring import Relay
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.circuit import Circuit, Drive
 from sim_device.virtual_bench.trains import Train
 
@@ -16,7 +16,7 @@ from sim_device.virtual_bench.trains import Train
 class MoreTerminals(ABC):
     """What a bench has where a bias source or a second output is cabled."""
 
-    clock: Clock
+    clock: BenchClock
 
     @abstractmethod
     def bias_drives(self, drive: Drive | None) -> None:

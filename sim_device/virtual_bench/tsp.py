@@ -6,11 +6,22 @@ An unknown name is a runtime error (-286) in the error queue, a message that can
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import ClassVar, Final
 
-from sim_device.virtual_bench.tsp_parser import RUNTIME_ERROR, SYNTAX_ERROR, Code, Path, TspError, Value, parse, shown
+from sim_device.virtual_bench.tsp_parser import loop_of, parse, run
+from sim_device.virtual_bench.tsp_values import (
+    RUNTIME_ERROR,
+    SYNTAX_ERROR,
+    Code,
+    Path,
+    Table,
+    TspError,
+    Value,
+    shown,
+)
 
 SEVERE: Final = 20.0
 
@@ -83,10 +94,18 @@ class TspTwin:
                 if len(self._parsed) > 4096:
                     self._parsed.clear()
                 code = self._parsed[text] = parse(text)
-            for statement in code:
-                statement(self)
+            for number, statement in enumerate(code):
+                loop = loop_of(statement(self))
+                if loop is not None:
+                    self._go_on(chain(loop, run(self, code[number + 1 :])))
+                    break
         except TspError as error:
             self.errors.append((error.code, error.text))
+
+    def _go_on(self, statements: Iterator[None]) -> None:
+        """A loop and what follows it: at once, unless a box takes its time."""
+        for _ in statements:
+            continue
 
     def transmit(self) -> str | None:
         """The next line that was printed, or None."""
@@ -134,6 +153,15 @@ class TspTwin:
             return Path(name)
         self._check_table(name)
         return None
+
+    def element(self, name: str, key: Value) -> Value:
+        """``name[key]`` of a variable, or of a place of the instrument."""
+        value = self._variables.get(name)
+        if isinstance(value, Table):
+            return value.element(key)
+        if value is None and isinstance(key, float):
+            return self.lookup(f"{name}[{key:g}]")
+        raise TspError(RUNTIME_ERROR, f"TSP Runtime error at line 1: attempt to index global `{name}'")
 
     def assign(self, name: str, value: Value) -> None:
         """Set an attribute or a global variable."""

@@ -1,45 +1,25 @@
 """The part of Lua that remote control of TSP instruments uses: text becomes code that runs on a twin.
 
-Statements: assignments, calls and `print`; expressions: numbers, strings, true, false, nil, names with dots and numbers
-in brackets, calls, arithmetic, comparison and concatenation. Anything else is a syntax error (-285) in the error queue,
-an unknown name a runtime error (-286), as the instruments answer.
+Statements: assignments, calls, `print` and numeric `for` loops; expressions: numbers, strings, true, false, nil, names
+with dots and numbers in brackets, lists in braces and their elements, calls, arithmetic, comparison and concatenation.
+Anything else is a syntax error (-285) in the error queue, an unknown name a runtime error (-286), as the instruments
+answer.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from sim_device.virtual_bench.tsp_values import SYNTAX_ERROR, Code, Table, TspError, Value, binary, numeric
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.tsp import TspTwin
 
-Value: TypeAlias = "float | str | bool | tuple[Any, ...] | Path | None"
-
-SYNTAX_ERROR: Final = -285
-RUNTIME_ERROR: Final = -286
-
-
-class TspError(Exception):
-    """An error for the error queue: `code` and `text`."""
-
-    def __init__(self, code: int, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-        self.text = text
-
-
-@dataclass(frozen=True)
-class Path:
-    """A name that stands for a table of commands, such as ``channel``; not a value by itself."""
-
-    name: str
-
-
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<string>\"[^\"\n]*\"|'[^'\n]*')|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<op>\.\.|==|~=|<=|>=|[-+*/%<>=().,;\[\]]))"
+    r"|(?P<op>\.\.|==|~=|<=|>=|[-+*/%<>=().,;\[\]{}]))"
 )
 _POWERS: Final = ({"==", "~=", "<", ">", "<=", ">="}, {".."}, {"+", "-"}, {"*", "/", "%"})
 _CONSTANTS: Final[dict[str, Value]] = {"true": True, "false": False, "nil": None}
@@ -65,8 +45,6 @@ _KEYWORDS: Final = frozenset(
         "while",
     }
 )
-
-Code: TypeAlias = Callable[["TspTwin"], Any]
 
 
 class _Parser:
@@ -110,14 +88,40 @@ class _Parser:
 
     def chunk(self) -> list[Code]:
         """Statements, with or without semicolons between them."""
+        return self._statements(("end", "<eof>"))
+
+    def _statements(self, until: tuple[str, str]) -> list[Code]:
         statements: list[Code] = []
-        while self._peek()[0] != "end":
+        while self._peek() != until:
             statements.append(self._statement())
             self._accept(";")
+        self._next()
         return statements
+
+    def _loop(self) -> Code:
+        """``for k = first, last[, step] do ... end``; its code gives an iterator that stops after each statement."""
+        self._next()
+        kind, name = self._next()
+        if kind != "name" or name in _KEYWORDS or name in _CONSTANTS:
+            raise self._unexpected()
+        self._expect("=")
+        bounds = [self._expression()]
+        while len(bounds) < 3 and self._accept(","):
+            bounds.append(self._expression())
+        if len(bounds) < 2 or self._next() != ("name", "do"):
+            raise self._unexpected()
+        body = self._statements(("name", "end"))
+
+        def loop(twin: TspTwin) -> Iterator[None]:
+            first, last, step = (*(numeric(bound(twin)) for bound in bounds), 1.0)[:3]
+            return _looped(twin, name, (first, last, step), body)
+
+        return loop
 
     def _statement(self) -> Code:
         kind, text = self._peek()
+        if (kind, text) == ("name", "for"):
+            return self._loop()
         if kind != "name" or text in _KEYWORDS or text in _CONSTANTS:
             raise self._unexpected()
         target, is_call = self._prefixed()
@@ -175,13 +179,13 @@ class _Parser:
             return self._unary()
         left = self._expression(level + 1)
         while (op := self._accept(*_POWERS[level])) is not None:
-            left = _binary(op, left, self._expression(level + 1))
+            left = binary(op, left, self._expression(level + 1))
         return left
 
     def _unary(self) -> Code:
         if self._accept("-"):
             operand = self._unary()
-            return lambda twin: -_numeric(operand(twin))
+            return lambda twin: -numeric(operand(twin))
         kind, text = self._peek()
         if kind == "number":
             self._at += 1
@@ -194,63 +198,68 @@ class _Parser:
             inner = self._expression()
             self._expect(")")
             return inner
+        if self._accept("{"):
+            return self._table()
         if kind != "name" or text in _KEYWORDS:
             raise self._unexpected()
         if text in _CONSTANTS:
             self._at += 1
             return lambda _: _CONSTANTS[text]
+        if self._tokens[self._at + 1 : self._at + 2] == [("op", "[")]:
+            return self._element()
         target, is_call = self._prefixed()
         return target if is_call else (lambda twin: twin.lookup(target))
 
+    def _table(self) -> Code:
+        """``{a, b, c}``: a list of values, the braces opened already."""
+        items: list[Code] = []
+        while not self._accept("}"):
+            items.append(self._expression())
+            if not self._accept(","):
+                self._expect("}")
+                break
+        return lambda twin: Table(tuple(twin.spread([item(twin) for item in items])))
 
-def _numeric(value: Value) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TspError(
-            RUNTIME_ERROR, f"TSP Runtime error at line 1: attempt to perform arithmetic on a {_kind(value)} value"
-        )
-    return float(value)
-
-
-def _binary(op: str, left: Code, right: Code) -> Code:
-    if op == "..":
-        return lambda twin: shown(left(twin)) + shown(right(twin))
-    if op in ("==", "~="):
-        return lambda twin: (left(twin) == right(twin)) is (op == "==")
-    act: dict[str, Callable[[float, float], Any]] = {
-        "+": lambda a, b: a + b,
-        "-": lambda a, b: a - b,
-        "*": lambda a, b: a * b,
-        "/": lambda a, b: a / b if b else float("inf"),
-        "%": lambda a, b: a % b,
-        "<": lambda a, b: a < b,
-        ">": lambda a, b: a > b,
-        "<=": lambda a, b: a <= b,
-        ">=": lambda a, b: a >= b,
-    }
-    return lambda twin: act[op](_numeric(left(twin)), _numeric(right(twin)))
+    def _element(self) -> Code:
+        """``name[expression]``, an element of a variable; a place of the instrument, such as ``slot[1].x``, else."""
+        began = self._at
+        name = self._next()[1]
+        self._next()
+        key = self._expression()
+        self._expect("]")
+        if self._peek() in (("op", "."), ("op", "["), ("op", "(")):
+            self._at = began
+            target, is_call = self._prefixed()
+            return target if is_call else (lambda twin: twin.lookup(target))
+        return lambda twin: twin.element(name, key(twin))
 
 
-def _kind(value: Value) -> str:
-    if value is None:
-        return "nil"
-    if isinstance(value, bool):
-        return "boolean"
-    if isinstance(value, str):
-        return "string"
-    return "table" if isinstance(value, Path) else "number"
+def run(twin: TspTwin, code: list[Code]) -> Iterator[None]:
+    """Statement after statement, those of loops among them."""
+    for statement in code:
+        loop = loop_of(statement(twin))
+        if loop is None:
+            yield
+        else:
+            yield from loop
 
 
-def shown(value: Value) -> str:
-    """A value as `print` writes it: numbers as 1.00000e+00."""
-    if value is None:
-        return "nil"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Path):
-        return f"table: {value.name}"
-    return f"{value:.5e}"
+def loop_of(result: object) -> Iterator[None] | None:
+    """The iterator that the code of a loop has given; None of another statement."""
+    return cast("Iterator[None]", result) if isinstance(result, Iterator) else None
+
+
+def _looped(twin: TspTwin, name: str, bounds: tuple[float, float, float], body: list[Code]) -> Iterator[None]:
+    """The body for each value; the variable is the loop's own, what has its name outside is left as it was."""
+    value, last, step = bounds
+    outside = twin.lookup(name)
+    try:
+        while value <= last if step > 0 else value >= last:
+            twin.assign(name, value)
+            yield from run(twin, body)
+            value += step
+    finally:
+        twin.assign(name, outside)
 
 
 def parse(source: str) -> list[Code]:

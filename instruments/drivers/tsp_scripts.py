@@ -1,0 +1,28 @@
+"""What drivers of TSP channels share in whose box a script may be running: it is ended before anything is switched off.
+
+While a script runs, a box takes no message but ``abort``: Series 2600B System SourceMeter Reference Manual,
+2600BS-901-01, section 6. A box that runs none ignores it.
+"""
+
+from __future__ import annotations
+
+from instruments.drivers.tsp import Tsp
+
+
+class RunsScripts(Tsp):
+    """A role of a box that runs scripts."""
+
+    started = True  # a script may be running: nobody knows until `prepare` has ended it
+
+    def end_script(self) -> None:
+        """End a script, if one may be running: before a reset."""
+        if self.started:
+            self.write("abort")
+
+    def abort_and(self, statements: str) -> None:
+        """End a script, if one may be running, and switch off by `statements`, whatever became of the former."""
+        try:
+            if self.started:
+                self.switch_off("abort")
+        finally:
+            self.switch_off(statements)
