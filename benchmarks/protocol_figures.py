@@ -80,6 +80,17 @@ def main() -> None:
     result = protocol.results(series)
     protocol.block_figures(series, result)[0].savefig(FOLDER / "array-map.png", dpi=90)
     print(f"array-map: {result['verdict']}")
+    half_select_in_an_array()
+
+
+def half_select_in_an_array() -> None:
+    """Of the whole crossbar: 12,170 readings of 16 crosspoints."""
+    protocol = catalogue.find("half-select")()
+    with rehearsed("crossbar.toml", seed=2) as station:
+        series, _ = recorded(protocol, station.all)
+    result = protocol.results(series)
+    protocol.block_figures(series, result)[0].savefig(FOLDER / "half-select-array.png", dpi=90)
+    print(f"half-select in an array: {result['verdict']}")
 
 
 if __name__ == "__main__":
