@@ -1,8 +1,8 @@
 """A loop in a Keithley 2600B: channel B pulses a gate, channel A reads the channel, timed by the box alone.
 
 Commands: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section 6 (a message is a chunk of Lua, which
-runs when all of it has arrived; what comes meanwhile waits, but for ``abort``) and section 7: delay, smuX.measure.iv
-into smuX.nvbufferY with appendmode, bufferVar.timestamps, printbuffer, localnode.linefreq. The loop is one message, so
+runs when all of it has arrived) and section 7: delay, smuX.measure.iv into smuX.nvbufferY with appendmode,
+bufferVar.timestamps, printbuffer, localnode.linefreq; ``abort`` as in tspnet.tsp.abort. The loop is one message, so
 that a line of it cannot be missing; its steps are tables that were sent, and found to be taken, before. It ends with
 both outputs off, whether or not anybody still listens. Never tried on the real instrument.
 """

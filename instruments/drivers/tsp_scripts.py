@@ -1,7 +1,8 @@
 """What drivers of TSP channels share in whose box a script may be running: it is ended before anything is switched off.
 
-While a script runs, a box takes no message but ``abort``: Series 2600B System SourceMeter Reference Manual,
-2600BS-901-01, section 6. A box that runs none ignores it.
+While a script runs, a box takes no message but ``abort``, which ends what runs: Series 2600B System SourceMeter
+Reference Manual, 2600BS-901-01, tspnet.tsp.abort. That a box which runs none ignores it is taken for granted here; what
+it might complain of is cleared with the reset that follows. Never tried on the real instrument.
 """
 
 from __future__ import annotations

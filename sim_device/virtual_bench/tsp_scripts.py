@@ -1,7 +1,7 @@
 """A loop that a TSP box works through by itself, statement by statement, while its clock and the bench go on.
 
-Source: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section 6 (what comes while a script runs waits
-for its end, except ``abort``) and section 7 (``delay``). Between two statements no time passes: what the box needs for
+Source: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section 7 (delay; tspnet.tsp.abort: ``abort``
+ends what runs, anything else waits for it). Between two statements no time passes: what the box needs for
 one of them is not specified.
 """
 
