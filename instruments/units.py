@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, TypeAlias
 
-from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
+from pydantic import BeforeValidator, PlainSerializer, ValidationInfo, WithJsonSchema
 from quantiphy import InvalidNumber, Quantity
 
+FROM_FILE = "from_file"  # in the context of a validation: numbers without a unit are refused, floats too
+WRITTEN = {FROM_FILE: True}  # such a context
 _SAME_UNIT = {"Ω": "ohm", "Ohm": "ohm", "ohms": "ohm", "sec": "s", "Sec": "s", "siemens": "S", "volt": "V"}
 _LONG_TIMES = {"min": 60.0, "h": 3600.0, "d": 86400.0}
 _EXAMPLE = {
@@ -64,9 +66,9 @@ def text(value: float, unit: str, digits: int = 4) -> str:
 
 
 def _validator(unit: str) -> BeforeValidator:
-    def parse(value: Any) -> float:
-        # A float reaches this only from Python, where SI floats are the convention; files and flags give text.
-        if isinstance(value, float):
+    def parse(value: Any, info: ValidationInfo) -> float:
+        # In Python SI floats are the convention; a file that a person wrote gives text with its unit.
+        if isinstance(value, float) and not (info.context or {}).get(FROM_FILE):
             return _finite(value, str(value))
         return quantity(value, unit)
 
@@ -95,8 +97,6 @@ Siemens: TypeAlias = Annotated[float, _validator("S"), _serializer("S"), _schema
 
 def share(said: object) -> float:
     """A share of one from a text such as ``"1 %"``; ValueError where it is none."""
-    if isinstance(said, float):
-        return _finite(said, str(said))
     number, sign, rest = said.partition("%") if isinstance(said, str) else ("", "", "")
     try:
         if not sign or rest.strip():
@@ -106,9 +106,15 @@ def share(said: object) -> float:
         raise ValueError(f'{said!r} is no share; write it in percent, such as "1 %"') from None
 
 
+def _share(value: Any, info: ValidationInfo) -> float:
+    if isinstance(value, float) and not (info.context or {}).get(FROM_FILE):
+        return _finite(value, str(value))
+    return share(value)
+
+
 Share: TypeAlias = Annotated[
     float,
-    BeforeValidator(share),
+    BeforeValidator(_share),
     PlainSerializer(lambda value: f"{100 * value:.12g} %", return_type=str),
     WithJsonSchema({"type": "string", "description": "in percent", "examples": ["1 %"]}),
 ]

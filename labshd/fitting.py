@@ -103,7 +103,7 @@ def fit_run(
     from sim_device.fit.known_steps import KnownSteps
 
     series = _series(run, array, crosspoint)
-    _check_pulses(run, series)
+    check_pulses(run, series)
     pulses, conductance, pieces = trace_of_series(series)
     try:
         before = _prior_of(prior, run.unit)
@@ -160,8 +160,8 @@ def trace_of_series(series: Series) -> tuple[np.ndarray[Any, Any], np.ndarray[An
     return np.where(unknown, 0, counts), conductance, np.cumsum(unknown)
 
 
-def _check_pulses(run: Run, series: Series) -> None:
-    """`InputError` where pulses of one direction differ: steps are fitted as those of one pair of pulses."""
+def check_pulses(run: Run, series: Series, whose: str = "a fit") -> None:
+    """`InputError` where pulses of one direction differ: steps are those of one pair of pulses."""
     if series.pulse_voltage is None or series.pulse_width is None:
         return
     for name, sign in (("up", 1), ("down", -1)):
@@ -173,8 +173,8 @@ def _check_pulses(run: Run, series: Series) -> None:
         }
         if len(shapes) > 1:
             raise InputError(
-                f"{run.folder}: its pulses {name} have {len(shapes)} shapes, and a fit is of one pair of pulses; "
-                "fit a run of identical ones, such as update-response or symmetry-point"
+                f"{run.folder}: its pulses {name} have {len(shapes)} shapes, and {whose} is of one pair of pulses; "
+                "take a run of identical ones, such as update-response or symmetry-point"
             )
 
 

@@ -13,6 +13,7 @@ from instruments.crosspoints import Status
 from instruments.errors import InputError
 from labshd.devices import fitted_or_preset
 from labshd.ensemble import SIMULATIONS, Band, Trace, replayed
+from labshd.fitting import check_pulses
 from labshd.run_files import TableFile, write_json
 from labshd.runs import Run
 from protocols.protocol import UNKNOWN_COUNT, Series
@@ -154,6 +155,7 @@ def predict(run: Run, device: str, *, simulations: int = SIMULATIONS, seed: int 
         file = _device_of(device, name)
         source = devices.setdefault(file, fitted_or_preset(file))
         _refuse_other_unit(source, run, file)
+        check_pulses(run, series, "a simulated device")
         trace = trace_of(series)
         band = replayed(trace, source, simulations=simulations, seed=1000 * seed + number)
         if len(band.rows):

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from instruments.errors import InputError
+from instruments.units import WRITTEN
 from labshd.station_checks import cross_checks
 from labshd.station_schema import KINDS, StationFile
 from labshd.toml_file import Problem, TomlFile
@@ -23,7 +24,7 @@ def read_station_file(path: Path) -> tuple[StationFile, TomlFile]:
     problems: list[Problem] = []
     parsed: StationFile | None = None
     try:
-        parsed = model.model_validate(file.content)
+        parsed = model.model_validate(file.content, context=WRITTEN)
     except ValidationError as error:
         problems += file.problems_of(model, error)
     problems += cross_checks(_valid_sections(model, file.content), path.parent)
@@ -39,7 +40,9 @@ def _valid_sections(model: type[BaseModel], content: dict[str, Any]) -> dict[str
     for name, field in model.model_fields.items():
         if name in content:
             try:
-                sections[name] = TypeAdapter[Any](field.annotation or Any).validate_python(content[name])
+                sections[name] = TypeAdapter[Any](field.annotation or Any).validate_python(
+                    content[name], context=WRITTEN
+                )
             except ValidationError:
                 continue
     return sections

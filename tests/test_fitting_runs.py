@@ -11,6 +11,7 @@ from rich_device import RichCrosspoints, recorded, soft_bounds
 
 from instruments.errors import InputError
 from labshd.fitting import fit_run, trace_of_series
+from labshd.predicting import predict
 from labshd.recorder import record
 from protocols.endurance import Endurance
 from protocols.iv_sweep import IVSweep
@@ -52,6 +53,8 @@ def test_pulses_of_several_shapes_are_no_trace_of_one_pair(protocol: Protocol, s
         run = record(protocol, opened["A1"], runs=tmp_path, station=opened)
     with pytest.raises(InputError, match=r"its pulses up have \d+ shapes, and a fit is of one pair of pulses"):
         fit_run(run)
+    with pytest.raises(InputError, match=r"shapes, and a simulated device is of one pair of pulses"):
+        predict(run, "li-ecram")
 
 
 def test_a_sweep_holds_no_pulses_to_fit(tmp_path: Path) -> None:

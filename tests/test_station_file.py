@@ -53,6 +53,7 @@ def test_a_simulated_station_names_its_crosspoints_by_row_and_column() -> None:
     [
         ('settle = "10 ms"', 'setle = "10 ms"', ["line 16", "pulses.setle", "did you mean 'settle'"]),
         ('pulse_voltage = "3 V"', 'pulse_voltage = "3"', ["limits.pulse_voltage = '3'", "no unit", '"100 mV"']),
+        ('pulse_voltage = "3 V"', "pulse_voltage = 3.0", ["limits.pulse_voltage = 3.0", "no unit"]),
         ('pulse_voltage = "3 V"', "pulse_voltage = 3", ["line 7", "limits.pulse_voltage = 3", "no unit"]),
         ('voltage = "2 V"', 'voltage = "6 V"', ["line 14", "pulses.up", "6 V", "beyond the limit of ±3 V"]),
         (

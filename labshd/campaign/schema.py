@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from instruments.errors import InputError
+from instruments.units import WRITTEN
 from labshd.campaign import conditions
 from labshd.campaign.conditions import Condition
 from labshd.toml_file import Key, Problem, TomlFile, nearest
@@ -102,7 +103,7 @@ def read_campaign(path: Path, text: str | None = None) -> CheckedCampaign:
     """
     toml = TomlFile.read(path) if text is None else TomlFile.of(path, text)
     try:
-        file = CampaignFile.model_validate(toml.content)
+        file = CampaignFile.model_validate(toml.content, context=WRITTEN)
     except ValidationError as error:
         toml.refuse(toml.problems_of(CampaignFile, error))
         raise
@@ -163,7 +164,7 @@ def _settings(
     told: set[tuple[str, str]] = set()
     for _, given in points:
         try:
-            protocol.model_validate(given)
+            protocol.model_validate(given, context=WRITTEN)
         except ValidationError as error:
             for one in error.errors(include_url=False):
                 name = str(one["loc"][0]) if one["loc"] else ""
