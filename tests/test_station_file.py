@@ -41,6 +41,12 @@ def test_the_examples_are_right(name: str) -> None:
     assert setup(wiring, "A1", Phase.UP).relays != setup(wiring, "A1", Phase.READ).relays
 
 
+@pytest.mark.parametrize("path", sorted(STATIONS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_example_is_a_station(path: Path) -> None:
+    file, _ = read_station_file(path)
+    assert file.name
+
+
 def test_a_simulated_station_names_its_crosspoints_by_row_and_column() -> None:
     file, _ = read_station_file(STATIONS / "array.toml")
     assert isinstance(file, SimulatedFile)
