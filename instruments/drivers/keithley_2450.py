@@ -21,12 +21,13 @@ from instruments.drivers.fixed_ranges import (
     smallest,
 )
 from instruments.drivers.keithley_2450_list import SteppedList
+from instruments.drivers.list_unit import ListUnit
 from instruments.drivers.scpi import Scpi
 from instruments.drivers.smu_pulses import Keithley2450Pulses
 from instruments.errors import LimitError
 from instruments.limits import Limits
-from instruments.roles import Interlock, Measurement, PulseSource, SourceMeasureUnit
-from instruments.sequences import Plan, Sequencer
+from instruments.roles import Interlock, Measurement, PulseSource
+from instruments.sequences import Sequencer
 from instruments.units import text
 
 VOLTAGE_RANGES: Final = (0.02, 0.2, 2.0, 20.0, 200.0)  # [V], data sheet
@@ -35,13 +36,11 @@ LIMITED: Final = 32  # source status: the source function was limited (manual, b
 MOST_READINGS: Final = 10_000  # in one go, well within defbuffer1
 
 
-class Keithley2450(Scpi, SourceMeasureUnit):
+class Keithley2450(Scpi, ListUnit):
     """Sources voltage, measures current, reads the voltage back; the source status comes with every reading."""
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2450", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
-        self.started = True  # a sequence may be running: nobody knows until `prepare` has reset it
-        self.in_list = False  # settings are those of a list sweep
 
     def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
         """A list sweep where this unit is the pulse source, too."""
@@ -71,19 +70,6 @@ class Keithley2450(Scpi, SourceMeasureUnit):
 
     def _output_on(self) -> None:
         self.write(":OUTP ON")
-
-    def _configure(self, voltage: float, compliance: float, integration: float) -> None:
-        """Limit and ranges before the level; the limit is read back."""
-        if self.in_list:
-            self.prepare()
-        self._set(voltage, voltage, compliance, integration)
-
-    def hold(self, span: float, plan: Plan) -> None:
-        """As `configure`, on a source range that holds levels up to `span` [V] beside the read voltage of a plan."""
-        self.limits.check_bias(plan.voltage, plan.compliance)
-        for pulse in plan.used:
-            self.limits.check_pulse(pulse)
-        self._set(max(span, abs(plan.voltage)), plan.voltage, plan.compliance, plan.integration)
 
     def _set(self, span: float, voltage: float, compliance: float, integration: float) -> None:
         source, measure = smallest(span, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")

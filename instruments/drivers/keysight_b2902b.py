@@ -22,12 +22,13 @@ from instruments.drivers.fixed_ranges import (
     smallest,
 )
 from instruments.drivers.keysight_b2902b_list import ListSweep, TriggeredBursts
+from instruments.drivers.list_unit import ListUnit
 from instruments.drivers.scpi import Scpi
 from instruments.drivers.smu_pulses import KeysightB2902BPulses
 from instruments.errors import LimitError
 from instruments.limits import Limits
-from instruments.roles import Measurement, PulseSource, SourceMeasureUnit
-from instruments.sequences import Plan, Sequencer
+from instruments.roles import Measurement, PulseSource
+from instruments.sequences import Sequencer
 from instruments.units import text
 
 VOLTAGE_RANGES: Final = (0.2, 2.0, 20.0, 200.0)  # [V]
@@ -36,13 +37,11 @@ COMPLIANCE, OVERRANGE = 2 | 4, 8192  # bits of the status data (Command Referenc
 MOST_READINGS: Final = 10_000
 
 
-class KeysightB2902B(Scpi, SourceMeasureUnit):
+class KeysightB2902B(Scpi, ListUnit):
     """Sources voltage, measures voltage and current; the status data come with every reading."""
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keysight B2902B", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
-        self.started = True  # a sequence may be running: nobody knows until `prepare` has reset it
-        self.in_list = False  # settings are those of a list sweep
 
     def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
         """A list sweep where this channel is the pulse source, too; bursts that it triggers where a cable says so."""
@@ -72,19 +71,6 @@ class KeysightB2902B(Scpi, SourceMeasureUnit):
 
     def _output_on(self) -> None:
         self.write(":OUTP1 ON")
-
-    def _configure(self, voltage: float, compliance: float, integration: float) -> None:
-        """Compliance and ranges before the level; the compliance is read back."""
-        if self.in_list:
-            self.prepare()
-        self._set(voltage, voltage, compliance, integration)
-
-    def hold(self, span: float, plan: Plan) -> None:
-        """As `configure`, on a source range that holds levels up to `span` [V] beside the read voltage of a plan."""
-        self.limits.check_bias(plan.voltage, plan.compliance)
-        for pulse in plan.used:
-            self.limits.check_pulse(pulse)
-        self._set(max(span, abs(plan.voltage)), plan.voltage, plan.compliance, plan.integration)
 
     def _set(self, span: float, voltage: float, compliance: float, integration: float) -> None:
         source, measure = smallest(span, VOLTAGE_RANGES, "V"), smallest(compliance, CURRENT_RANGES, "A")
