@@ -1,4 +1,4 @@
-"""What all tests share: locks of benches in a folder of their own, not in the home of whoever runs them; Ctrl-C."""
+"""What all tests share: locks of benches in a folder of their own, not in the home of whoever runs them; signals."""
 
 import os
 import signal
@@ -9,11 +9,15 @@ import pytest
 
 
 @pytest.fixture(autouse=True, scope="session")
-def ctrl_c_counts() -> None:
-    """A shell's background processes ignore Ctrl-C, and so would the processes that tests begin."""
-    main = threading.current_thread() is threading.main_thread()
-    if main and signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+def signals_count() -> None:
+    """A shell's background processes ignore Ctrl-C, those of nohup a closed terminal; so would what tests begin."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    hung_up = getattr(signal, "SIGHUP", None)  # Windows has none
+    if hung_up is not None and signal.getsignal(hung_up) is signal.SIG_IGN:
+        signal.signal(hung_up, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")
