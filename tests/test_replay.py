@@ -1,6 +1,7 @@
 """A recorded run is repeated byte by byte, or the replay names the first byte that differs."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from protocols.update_response import UpdateResponse
 from sim_device.virtual_bench.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
 
 STATION = Path(__file__).parents[1] / "data/stations"
+REFERENCE = Path(__file__).parent / "reference"
 
 
 def recorded(folder, station="ecram.toml", protocol=None, seed=None):
@@ -38,6 +40,16 @@ def lines_of(run):
 
 def write_lines(run, lines):
     (run.folder / "wire.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("folder", sorted(REFERENCE.iterdir()), ids=lambda folder: folder.name)
+def test_the_reference_runs_are_repeated_as_they_were_recorded_once(folder, tmp_path):
+    """What drivers send and protocols do has not changed since (benchmarks/reference_runs.py records them anew)."""
+    shutil.copytree(folder, tmp_path / folder.name)
+    found = replay(open_run(tmp_path / folder.name))
+    assert found.identical, found.difference
+    assert found.messages == found.messages_recorded > 20
+    assert found.readings == found.readings_recorded > 5
 
 
 def test_a_run_is_repeated_to_the_last_bit(run):
