@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, Protocol, TextIO
@@ -130,6 +131,7 @@ class Bar:
 
 
 def progress(title: str, stream: TextIO | None = None) -> Progress:
-    """A bar where `stream` (stderr) is a terminal, else lines."""
+    """A bar where `stream` (stderr) is a terminal that can redraw a line, else lines."""
     to = stream or sys.stderr
-    return Bar(title, to) if to.isatty() else Lines(title, to)
+    redraws = to.isatty() and os.environ.get("TERM", "") not in ("dumb", "unknown")
+    return Bar(title, to) if redraws else Lines(title, to)

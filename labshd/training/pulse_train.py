@@ -68,7 +68,9 @@ class Update:
             return self.given
         rows, columns = (trains.slots.astype(np.float32) for trains in self.trains)
         # Products of -1, 0, 1 summed over at most 10^4 slots are exact in float32, where matrix products are fastest.
-        return (rows @ columns.T).astype(np.int64)
+        # They cannot be invalid; some BLAS kernels set that flag by what lies behind a short row.
+        with np.errstate(invalid="ignore"):
+            return (rows @ columns.T).astype(np.int64)
 
     @property
     def total(self) -> int:
