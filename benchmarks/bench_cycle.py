@@ -15,14 +15,14 @@ import time
 import numpy as np
 import pyvisa
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Origin
 from instruments.drivers import load
 from instruments.limits import Limits
 from instruments.wire import Message, Wire
-from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM
+from sim_device.virtual_bench.devices.device import ECRAM
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10**9)
 RESOURCES = {

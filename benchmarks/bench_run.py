@@ -20,9 +20,9 @@ from pathlib import Path
 import pyvisa
 
 from instruments.crosspoints import Crosspoints
-from labshd.provenance import What
-from labshd.recorder import recording
-from labshd.station import Station, open_station
+from labshd.common.provenance import What
+from labshd.recording.recorder import recording
+from labshd.station.station import Station, open_station
 from protocols.update_response import UpdateResponse
 
 STATIONS = Path(__file__).parents[1] / "data/stations"

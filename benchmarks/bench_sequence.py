@@ -15,14 +15,14 @@ import time
 
 import numpy as np
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair
 from instruments.drivers import load
 from instruments.limits import Limits
 from instruments.wire import Message, Wire
-from instruments.wiring import Kind, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.twins import Cabled
+from sim_device.virtual_bench.boxes.twins import Cabled
 
 LIMITS = Limits(pulse_voltage=2.0, pulse_width=1e-2, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10**9)
 PULSES = PulsePair(Pulse(0.9, 1e-3), Pulse(-0.9, 1e-3))

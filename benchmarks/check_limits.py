@@ -20,14 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
-from instruments.crosspoints import Origin, Pulse, PulsePair
-from instruments.drivers import known, load
-from instruments.errors import InputError, InstrumentError
-from instruments.limits import Limits
-from instruments.roles import PulseSource, SourceMeasureUnit
-from instruments.wire import Wire
-from instruments.wiring import (
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import (
     TERMINALS,
     BiasLevels,
     Column,
@@ -38,8 +32,14 @@ from instruments.wiring import (
     Terminal,
     Wiring,
 )
+from instruments.crosspoints import Origin, Pulse, PulsePair
+from instruments.drivers import known, load
+from instruments.errors import InputError, InstrumentError
+from instruments.limits import Limits
+from instruments.roles import PulseSource, SourceMeasureUnit
+from instruments.wire import Wire
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.twins import Cabled
+from sim_device.virtual_bench.boxes.twins import Cabled
 
 NAME = "TCPIP0::it::inst0::INSTR"
 SHOWN = 5  # trials beyond a limit that are printed

@@ -24,20 +24,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from labshd.opening import entries
-from labshd.rehearsal import virtual_bench
-from labshd.station_file import read_station_file
-from labshd.station_schema import BenchFile
+from labshd.station.opening import entries
+from labshd.station.rehearsal import virtual_bench
+from labshd.station.schema import BenchFile
+from labshd.station.station_file import read_station_file
 from sim_device.virtual_bench import VirtualBench
-from sim_device.virtual_bench.server import BenchServer, SkippingClock
+from sim_device.virtual_bench.reach.server import BenchServer, SkippingClock
 
 STATION = Path(__file__).parents[1] / "data" / "stations" / "ecram.toml"
 PROMISED = 0.2  # [s]
 
 CHILD = """
 import sys, time
-from labshd.recorder import record
-from labshd.station import open_station
+from labshd.recording.recorder import record
+from labshd.station.station import open_station
 from protocols.update_response import UpdateResponse
 
 how, file, runs = sys.argv[1:]
@@ -133,7 +133,7 @@ def ask(how: str, child: subprocess.Popen[str], file: Path) -> float:
 
 def safe(file: Path) -> float:
     """Switch off from this process, as `labshd safe` does; when it began."""
-    from labshd.making_safe import make_safe
+    from labshd.station.make_safe import make_safe
 
     now = time.time()
     if not make_safe(file).ok:

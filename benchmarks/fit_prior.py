@@ -17,11 +17,11 @@ import sys
 import numpy as np
 from fit_simulated import table
 
-from protocols.analysis.prior import prior_of
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
+from protocols.analysis.symmetry.prior import prior_of
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.known_steps import KnownSteps
-from sim_device.models import SoftBounds
+from sim_device.models.formulas import SoftBounds
 
 STATES = 200
 MODEL = SoftBounds(0.0, 1.0, 2 / STATES, 2 / STATES)

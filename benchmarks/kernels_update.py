@@ -92,9 +92,9 @@ def block_of(kind: str, shape: tuple[int, int], initial: Any = None) -> Any:
     """Devices with noise and device-to-device spread as AIHWKit's defaults have them."""
     import numpy as np
 
-    from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-    from sim_device.models import ExponentialStep, SoftBounds
-    from sim_device.table import TableStep
+    from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+    from sim_device.models.formulas import ExponentialStep, SoftBounds
+    from sim_device.models.table import TableStep
 
     nodes = np.linspace(-1.0, 1.0, NODES)
     up, down, scatter = STEP * (1 - nodes), -STEP * (1 + nodes), np.full(NODES, 0.3 * STEP)
@@ -163,8 +163,8 @@ def forward(batch: int) -> Call:
 def one_parameter(steps: int) -> Call:
     """Steps of SHD on one weight, through the public interface: readings and pulses handed out."""
     from labshd.training import Calibration, OneParameter, Settings, one_weight
-    from sim_device.crosspoints import SimCrosspoints, SimNoise
-    from sim_device.models import SoftBounds
+    from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+    from sim_device.models.formulas import SoftBounds
 
     model = SoftBounds(1e-6, 9e-6, STEP, STEP)
     calibration = Calibration.from_model(model)
@@ -227,7 +227,7 @@ def print_floor() -> None:
     import numba
     import numpy as np
 
-    from sim_device.counter_random import normals
+    from sim_device.arrays.counter_random import normals
 
     @numba.njit(error_model="numpy", nogil=True)
     def passed(g: Any, low: Any, high: Any, up: Any, down: Any, applied: Any) -> None:
@@ -269,7 +269,7 @@ def print_memory() -> None:
 
 def here(seconds: float) -> None:
     """Time everything in this process."""
-    from sim_device.device_array import threads_available
+    from sim_device.arrays.device_array import threads_available
 
     bandwidth = copy_bandwidth()
     print(f"{threads_available()} core(s); copy bandwidth of one {bandwidth / 1e9:.1f} GB/s")

@@ -23,8 +23,8 @@ from pathlib import Path
 
 import numpy as np
 
-from labshd.pulse_notes import fired_in
-from labshd.runs import list_runs, open_run
+from labshd.runs.pulse_notes import fired_in
+from labshd.runs.run import list_runs, open_run
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 READY = 60.0  # [s] for a child to begin
@@ -32,8 +32,8 @@ READY = 60.0  # [s] for a child to begin
 # Acknowledged is what stands here after a reading was written; a kill may come before the number is out.
 CHILD = """
 import os, sys
-from labshd.recorder import Recording, record
-from labshd.station import open_station
+from labshd.recording.recorder import Recording, record
+from labshd.station.station import open_station
 from protocols.update_response import UpdateResponse
 
 written, points = [0], Recording.points

@@ -23,10 +23,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from rehearsed import parameters, rehearsed
 from rich_device import recorded
 
-from protocols.analysis.program_outcome import Outcome, outcomes
+from protocols.analysis.program.outcome import Outcome, outcomes
 from protocols.program import Program
-from sim_device.fitted import FittedDevice, Noise, Verdict
-from sim_device.models import SoftBounds
+from sim_device.models.fitted import FittedDevice, Noise, Verdict
+from sim_device.models.formulas import SoftBounds
 
 BENCHES: dict[str, tuple[dict[str, str], float, tuple[float, ...]]] = {
     "ecram.toml": ({"500 ns": "2 us"}, 3.0, (2.0, 2.2, 2.3, 2.4, 2.5, 2.6, 2.8)),

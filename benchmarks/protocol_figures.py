@@ -15,10 +15,10 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from rehearsed import rehearsed
 from rich_device import recorded
 
-from protocols import catalogue
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.ageing import Ageing
+from protocols.common import catalogue
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.ageing import Ageing
 
 FOLDER = Path(__file__).parents[1] / "docs" / "images" / "protocols"
 # name -> (settings, changes of the virtual device, which figure)

@@ -14,10 +14,10 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from labshd.recorder import record
-from labshd.station import open_station
+from labshd.recording.recorder import record
+from labshd.station.station import open_station
+from protocols.common.protocol import Protocol
 from protocols.iv_sweep import IVSweep
-from protocols.protocol import Protocol
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
 

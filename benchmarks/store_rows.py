@@ -17,11 +17,11 @@ import numpy as np
 import pandas as pd
 
 from instruments.crosspoints import Pulse, PulsePair, Readings
-from labshd.provenance import What, Where
-from labshd.run_files import points_rows
-from labshd.run_writer import RunWriter
-from labshd.runs import list_runs, open_run
-from protocols.protocol import Points
+from labshd.common.provenance import What, Where
+from labshd.runs.files import points_rows
+from labshd.runs.run import list_runs, open_run
+from labshd.runs.writer import RunWriter
+from protocols.common.protocol import Points
 
 ROWS = 100_000
 SINGLE = 5_000

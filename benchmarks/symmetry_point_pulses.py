@@ -6,7 +6,7 @@ One device: soft bounds with 1000 states, cycle-to-cycle noise 30 %, read noise 
 middle, started at a quarter of the range; `traces` (400) seeds each. The tail mean gets, at every number of pulses, the
 burn-in that suits it best, which nobody knows who has only the readings. With a prior: the devices are of an array
 that spreads as lithium ECRAM does (steps 10 %, up against down 1 %, bounds 5 % of the half range;
-`sim_device.presets`), of which 16 others were ramped up and down by 500 pulses and fitted before.
+`sim_device.models.presets`), of which 16 others were ramped up and down by 500 pulses and fitted before.
 
 Targets: of the 3,700 and 16,000 pulses that a tail mean of random pulsing is expected to need (Var = σ² 2τ_p/M, and the
 start forgotten), a third and an eighth by the likelihood of a random run, a sixth and a sixteenth steered. What nobody
@@ -23,14 +23,14 @@ from multiprocessing import get_context
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.fitted_series import fit_series
-from protocols.analysis.prior import Prior, prior_of
-from protocols.analysis.symmetry import estimate
-from protocols.protocol import Points, Series
+from protocols.analysis.common.fitted_series import fit_series
+from protocols.analysis.symmetry.estimate import estimate
+from protocols.analysis.symmetry.prior import Prior, prior_of
+from protocols.common.protocol import Points, Series
 from protocols.symmetry_point import SymmetryPoint
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
 from sim_device.fit.fitting import fit_trace
-from sim_device.models import SoftBounds
+from sim_device.models.formulas import SoftBounds
 
 STATES, NOISE, START = 1000, SimNoise(cycle_to_cycle=0.3, read=0.01), 0.25
 MODEL = SoftBounds(0.0, 1.0, 2 / STATES, 2 / STATES)

@@ -13,8 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from labshd.recorder import record
-from labshd.station import open_station
+from labshd.recording.recorder import record
+from labshd.station.station import open_station
 from protocols.symmetry_point import SymmetryPoint
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"

@@ -10,9 +10,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from labshd.training import Calibration, OneParameter, Settings, Training, one_weight
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.device_model import DeviceModel
-from sim_device.models import ConstantStep, SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.formulas import ConstantStep, SoftBounds
 
 FIGURES = Path(__file__).parents[1] / "docs" / "images" / "training"
 BLUE, ORANGE, GREEN, PURPLE, BLACK = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#000000"

@@ -10,7 +10,7 @@ import numpy as np
 from training_common import BLUE, ORANGE, figure, save, table, trained
 
 from labshd.training import OneParameter
-from sim_device.models import ConstantStep, LinearStep
+from sim_device.models.formulas import ConstantStep, LinearStep
 
 KAPPAS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.7, 1.0)
 TASK = OneParameter(target=0.4)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from training_common import ASYMMETRIC, BLACK, BLUE, ORANGE, SYMMETRIC, figure, save, table
 
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.device_model import DeviceModel
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.device_model import DeviceModel
 
 PULSES, DEVICES = 4000, 200
 

@@ -15,8 +15,8 @@ from training_common import BLUE, ORANGE, figure, save, table
 from labshd.training import Calibration, Settings, Training, result
 from labshd.training.assembly import Arrays, Place, layer_of, start_at_random
 from labshd.training.digits import ClassifyDigits
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.formulas import SoftBounds
 
 TASK = ClassifyDigits(tuple(range(10)), hidden=(16,), gain=4.0)
 IMBALANCES = (1.0, 1.25, 1.5, 2.0, 3.0)

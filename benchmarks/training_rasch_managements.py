@@ -14,8 +14,8 @@ from training_common import BLUE, figure, save, table
 from labshd.training import Calibration, Settings, network, result, simulated_arrays
 from labshd.training.digits import ClassifyDigits
 from labshd.training.read_path import ReadPath
-from sim_device.crosspoints import SimNoise, Spread
-from sim_device.models import ConstantStep
+from sim_device.arrays.crosspoints import SimNoise, Spread
+from sim_device.models.formulas import ConstantStep
 
 TASK = ClassifyDigits(tuple(range(10)), hidden=(16,), gain=4.0)
 MODEL = ConstantStep(1e-6, 9e-6, 4e-9, 4e-9)

@@ -20,13 +20,13 @@ from training_common import BLACK, BLUE, FIGURES, ORANGE, figure, save, table
 
 from labshd.report.replay_report import figures_of
 from labshd.report.training_figures import portraits_figure
-from labshd.run_files import read_json, read_table
-from labshd.runs import Run
-from labshd.station import Station, open_station
-from labshd.trainer import Bench, train_on_station
+from labshd.runs.files import read_json, read_table
+from labshd.runs.run import Run
+from labshd.station.station import Station, open_station
+from labshd.station_training.record import TWIN_STEPS
+from labshd.station_training.trainer import Bench, train_on_station
 from labshd.training import LinearRegression, OneParameter, Settings, Task
 from labshd.training.digits import ClassifyDigits
-from labshd.training_record import TWIN_STEPS
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 MORE = {"A4 = { top = 4 }": "A4 = { top = 4 }\nA5 = { top = 9 }\nA6 = { top = 10 }",

@@ -27,8 +27,8 @@ from labshd.training import (
 )
 from labshd.training.floating import floating_point
 from labshd.training.registry import TASKS
-from sim_device.crosspoints import SimNoise, Spread
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimNoise, Spread
+from sim_device.models.formulas import SoftBounds
 
 STATES = 300
 MODEL = SoftBounds(1e-6, 9e-6, 2 / STATES, 2 / STATES)

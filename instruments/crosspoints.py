@@ -196,7 +196,7 @@ class Crosspoints(ABC):
         """
         if self.shape == (1, 1):
             raise InputError(f"{self.name} cannot be held at a voltage; sweep a bench, its rehearsal, or a simulation")
-        from instruments.sweeping import by_views  # which is made of what is defined here
+        from instruments.bench.sweeps import by_views  # which is made of what is defined here
 
         return by_views(self, voltages, compliance, dwell)
 

@@ -10,10 +10,10 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from instruments.units import Siemens, text
-from protocols.analysis import array_statistics
-from protocols.analysis.array_statistics import DOWN_PHASE, REST, UP_PHASE, Judge
-from protocols.protocol import Series, Steps
-from protocols.watch import Stoppable
+from protocols.analysis.array import statistics as array_statistics
+from protocols.analysis.array.statistics import DOWN_PHASE, REST, UP_PHASE, Judge
+from protocols.common.protocol import Series, Steps
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -73,12 +73,12 @@ class ArrayMap(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """The course of one crosspoint."""
-        from protocols.analysis.array_figures import course
+        from protocols.analysis.array.figures import course
 
         return course(series)
 
     def block_figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Maps of level, swing and verdict, and their distributions."""
-        from protocols.analysis.array_figures import maps
+        from protocols.analysis.array.figures import maps
 
         return maps(series, result)

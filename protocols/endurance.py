@@ -10,10 +10,10 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, Readings, Status
 from instruments.errors import InputError
-from protocols.analysis import endurance_window
-from protocols.analysis.endurance_window import CYCLING, HIGH, LOW
-from protocols.protocol import Points, Series, Steps
-from protocols.watch import Stoppable, Watch
+from protocols.analysis.endurance import window as endurance_window
+from protocols.analysis.endurance.window import CYCLING, HIGH, LOW
+from protocols.common.protocol import Points, Series, Steps
+from protocols.common.watch import Stoppable, Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -109,6 +109,6 @@ class Endurance(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Both ends of the cycle, and the window, against cycles."""
-        from protocols.analysis.endurance_figures import figures
+        from protocols.analysis.endurance.figures import figures
 
         return figures(series, self.closure, self.confirm * self.look)

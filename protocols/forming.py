@@ -11,11 +11,11 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints, FloatArray
 from instruments.errors import InputError
 from instruments.units import Amperes, Seconds, Siemens, Volts, text
-from protocols.analysis import forming_outcome
-from protocols.analysis.forming_outcome import BEFORE, FORM, READ, Criterion
-from protocols.protocol import Points, Series, Steps
-from protocols.sweeping import MOST_LEVELS, hold, staircase
-from protocols.watch import Stoppable, Watch
+from protocols.analysis.forming import outcome as forming_outcome
+from protocols.analysis.forming.outcome import BEFORE, FORM, READ, Criterion
+from protocols.common.holding import MOST_LEVELS, hold, staircase
+from protocols.common.protocol import Points, Series, Steps
+from protocols.common.watch import Stoppable, Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -115,12 +115,12 @@ class Forming(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Current while forming and conductance read in between, against voltage."""
-        from protocols.analysis.forming_figures import figures
+        from protocols.analysis.forming.figures import figures
 
         return figures(series, self.levels(), self.reads, self.criterion())
 
     def block_figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Forming voltages of a block as a cumulative distribution."""
-        from protocols.analysis.forming_figures import block_figures
+        from protocols.analysis.forming.figures import block_figures
 
         return block_figures(result)

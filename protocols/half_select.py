@@ -10,14 +10,14 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, IntArray
 from instruments.errors import InputError
-from protocols.analysis import half_selected, half_selected_array
-from protocols.analysis.half_selected import CONTROL, FULL, HALF
-from protocols.analysis.half_selected_array import LEVEL, SELECTED_DOWN, SELECTED_UP
-from protocols.approach import pair_at
-from protocols.parts import Cell, only
-from protocols.protocol import Points, Series, Steps
-from protocols.stepping import apply, at_rest
-from protocols.watch import Stoppable, Watch
+from protocols.analysis.disturb import half_selected, half_selected_array
+from protocols.analysis.disturb.half_selected import CONTROL, FULL, HALF
+from protocols.analysis.disturb.half_selected_array import LEVEL, SELECTED_DOWN, SELECTED_UP
+from protocols.closed_loop.approach import pair_at
+from protocols.common.protocol import Points, Series, Steps
+from protocols.common.stepping import apply, at_rest
+from protocols.common.turns import Cell, only
+from protocols.common.watch import Stoppable, Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -156,12 +156,12 @@ class HalfSelect(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Of an emulation: change per pulse, half and full, repeat by repeat."""
-        from protocols.analysis.half_selected_figures import figures
+        from protocols.analysis.disturb.half_selected_figures import figures
 
         return figures(series)
 
     def block_figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Change of neighbours and of others against the pulses on the selected crosspoint."""
-        from protocols.analysis.half_selected_figures import block_figures
+        from protocols.analysis.disturb.half_selected_figures import block_figures
 
         return block_figures(series)

@@ -10,11 +10,11 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints, FloatArray
 from instruments.errors import InputError
 from instruments.units import Amperes, Seconds, Volts, text
-from protocols.analysis import iv_outcome
-from protocols.analysis.iv_loops import BACK, NEGATIVE, OUT, POSITIVE, Loops, phase_of
-from protocols.protocol import Series, Steps
-from protocols.sweeping import MOST_LEVELS, hold, staircase
-from protocols.watch import Stoppable
+from protocols.analysis.iv import outcome as iv_outcome
+from protocols.analysis.iv.loops import BACK, NEGATIVE, OUT, POSITIVE, Loops, phase_of
+from protocols.common.holding import MOST_LEVELS, hold, staircase
+from protocols.common.protocol import Series, Steps
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -97,12 +97,12 @@ class IVSweep(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Current against voltage; set and reset voltages, on and off from cycle to cycle."""
-        from protocols.analysis.iv_figures import figures
+        from protocols.analysis.iv.figures import figures
 
         return figures(self.loops(series), result)
 
     def block_figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Set and reset voltages of a block as cumulative distributions."""
-        from protocols.analysis.iv_figures import block_figures
+        from protocols.analysis.iv.figures import block_figures
 
         return block_figures(result)

@@ -11,17 +11,17 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from instruments.units import Siemens, Volts, text
-from protocols.analysis import program_outcome
-from protocols.approach import Approach, Fixed, Guided, Incremental, Range, StepOf
-from protocols.programming import REST, Way, drive, guessed_steps, model_steps
-from protocols.protocol import Series, Steps
-from protocols.stop_rules import amount
-from protocols.watch import Stoppable
+from protocols.analysis.program import outcome as program_outcome
+from protocols.closed_loop.approach import Approach, Fixed, Guided, Incremental, Range, StepOf
+from protocols.closed_loop.programming import REST, Way, drive, guessed_steps, model_steps
+from protocols.common.protocol import Series, Steps
+from protocols.common.stop_rules import amount
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from sim_device.device_model import DeviceModel
+    from sim_device.models.device_model import DeviceModel
 
 
 class Program(Stoppable):
@@ -115,7 +115,7 @@ class Program(Stoppable):
     def _model(self, crosspoints: Crosspoints) -> DeviceModel | None:
         if not self.device:
             return None
-        from sim_device.fitted import FittedDevice
+        from sim_device.models.fitted import FittedDevice
 
         fitted = FittedDevice.load(Path(self.device))
         if fitted.unit != crosspoints.unit:
@@ -168,6 +168,6 @@ class Program(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """The course, and pulses needed."""
-        from protocols.analysis.program_figures import figures
+        from protocols.analysis.program.figures import figures
 
         return figures(series)

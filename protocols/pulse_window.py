@@ -13,9 +13,9 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints, FloatArray, Pulse, PulsePair, Readings
 from instruments.errors import InputError, LimitError
 from instruments.units import Seconds, Volts, text
-from protocols.analysis import pulse_grid
-from protocols.protocol import Points, Series, Steps
-from protocols.watch import Stoppable, Watch
+from protocols.analysis.pulse_window import grid as pulse_grid
+from protocols.common.protocol import Points, Series, Steps
+from protocols.common.watch import Stoppable, Watch
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -124,7 +124,7 @@ class PulseWindow(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Steps against voltage, one line a width, both polarities; and the map."""
-        from protocols.analysis.pulse_grid_figures import figures
+        from protocols.analysis.pulse_window.figures import figures
 
         finite = series.readings.conductance[np.isfinite(series.readings.conductance)]
         return figures(series, self.largest_step * abs(float(np.median(finite)))) if finite.size else []

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
-from protocols.analysis import disturb
-from protocols.analysis.disturb import CONTROL, LEVEL, STRESS
-from protocols.protocol import Series, Steps
-from protocols.watch import Stoppable
+from protocols.analysis.disturb import pairs as disturb
+from protocols.analysis.disturb.pairs import CONTROL, LEVEL, STRESS
+from protocols.common.protocol import Series, Steps
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -56,6 +56,6 @@ class ReadDisturb(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Levels against time, and the changes of both kinds."""
-        from protocols.analysis.disturb_figures import read_figures
+        from protocols.analysis.disturb.figures import read_figures
 
         return read_figures(series)

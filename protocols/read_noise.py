@@ -10,13 +10,13 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
 from instruments.units import Seconds
-from protocols.analysis.plain import plain
-from protocols.analysis.rest_noise import RestNoise, rest_noise
-from protocols.analysis.spectrum import spectrum
-from protocols.analysis.style import value_text
-from protocols.analysis.telegraph import Telegraph, telegraph_of
-from protocols.protocol import Series, Steps
-from protocols.watch import Stoppable
+from protocols.analysis.common.figure_style import value_text
+from protocols.analysis.common.json_numbers import plain
+from protocols.analysis.noise.rest import RestNoise, rest_noise
+from protocols.analysis.noise.spectrum import spectrum
+from protocols.analysis.noise.telegraph import Telegraph, telegraph_of
+from protocols.common.protocol import Series, Steps
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -88,8 +88,8 @@ class ReadNoise(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Readings against time; autocorrelation; Allan deviation; spectrum; two levels where there are two."""
-        from protocols.analysis.rest_figures import rest_figures
-        from protocols.analysis.spectrum_figures import noise_figures
+        from protocols.analysis.noise.rest_figures import rest_figures
+        from protocols.analysis.noise.spectrum_figures import noise_figures
 
         noise = _noise(series)
         if noise is None:

@@ -10,10 +10,10 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from instruments.units import Seconds, text
-from protocols.analysis import relaxation_fit
-from protocols.protocol import Series, Steps
-from protocols.timing import log_times, read_at
-from protocols.watch import Stoppable
+from protocols.analysis.relaxation import exponential as relaxation_fit
+from protocols.common.protocol import Series, Steps
+from protocols.common.timing import log_times, read_at
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +59,6 @@ class Relaxation(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """All relaxations over each other, with the fit."""
-        from protocols.analysis.relaxation_figures import figures
+        from protocols.analysis.relaxation.figures import figures
 
         return figures(series)

@@ -10,12 +10,12 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from instruments.units import Seconds, text
-from protocols.analysis import retention_fit
-from protocols.parts import taken
-from protocols.protocol import Series, Steps
-from protocols.staggering import Staggered
-from protocols.timing import log_times, read_at
-from protocols.watch import Stoppable
+from protocols.analysis.retention import straight_line as retention_fit
+from protocols.common.protocol import Series, Steps
+from protocols.common.staggering import Staggered
+from protocols.common.timing import log_times, read_at
+from protocols.common.turns import taken
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -69,6 +69,6 @@ class Retention(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Conductance against time on a log scale with the line."""
-        from protocols.analysis.retention_figures import figures
+        from protocols.analysis.retention.figures import figures
 
         return figures(taken(series))

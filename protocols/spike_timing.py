@@ -11,10 +11,10 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints, FloatArray, Pulse, PulsePair
 from instruments.errors import InputError
 from instruments.units import Seconds, Volts, text
-from protocols.analysis import spike_pairs
-from protocols.analysis.spike_pairs import BEFORE, phase_of
-from protocols.protocol import Series, Steps
-from protocols.watch import Stoppable
+from protocols.analysis.spike_timing import pairs as spike_pairs
+from protocols.analysis.spike_timing.pairs import BEFORE, phase_of
+from protocols.common.protocol import Series, Steps
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -89,6 +89,6 @@ class SpikeTiming(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """Change against delay with the exponentials."""
-        from protocols.analysis.spike_figures import figures
+        from protocols.analysis.spike_timing.figures import figures
 
         return figures(series)

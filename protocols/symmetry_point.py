@@ -3,8 +3,8 @@
 "When enough equal number of incremental and decremental changes are applied ... in a random order, the conductance
 value converges to the vicinity of the symmetry point" (Onen et al. 2022, arXiv 2201.13377; zero-shifting: Kim et al.
 2019, arXiv 1907.10228). The tail of such a run wanders by R/(2√N); the estimate is drawn from the likelihood of all
-readings with their known pulse signs instead (`protocols.analysis.symmetry`). Steered, the pulses are those that tell
-most of it (`protocols.steering`).
+readings with their known pulse signs instead (`protocols.analysis.symmetry.estimate`). Steered, the pulses are those that tell
+most of it (`protocols.closed_loop.steering`).
 """
 
 from __future__ import annotations
@@ -17,8 +17,7 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints, IntArray
 from instruments.errors import InputError
 from instruments.units import Siemens
-from protocols.analysis.prior import PriorFrom
-from protocols.analysis.symmetry import (
+from protocols.analysis.symmetry.estimate import (
     ALTERNATING,
     DRIVE_DOWN,
     DRIVE_UP,
@@ -30,12 +29,13 @@ from protocols.analysis.symmetry import (
     Estimate,
     Known,
 )
-from protocols.analysis.symmetry_result import result
-from protocols.parking import park
-from protocols.protocol import Protocol, Series, Steps
-from protocols.steering import next_counts
-from protocols.stepping import at_rest
-from protocols.symmetry_search import CHUNK, Search
+from protocols.analysis.symmetry.prior import PriorFrom
+from protocols.analysis.symmetry.result import result
+from protocols.closed_loop.parking import park
+from protocols.closed_loop.steering import next_counts
+from protocols.closed_loop.symmetry_search import CHUNK, Search
+from protocols.common.protocol import Protocol, Series, Steps
+from protocols.common.stepping import at_rest
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -108,7 +108,7 @@ class SymmetryPoint(Protocol):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """The run with the estimate."""
-        from protocols.analysis.symmetry_figures import course
+        from protocols.analysis.symmetry.figures import course
 
         return [course(series, self.known)]
 

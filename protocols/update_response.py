@@ -11,16 +11,16 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair
 from instruments.errors import InputError
 from instruments.units import Seconds, Volts, text
-from protocols.analysis.changes import states_of
-from protocols.analysis.crossing import as_dict
-from protocols.analysis.delta_g import DeltaG, delta_g
-from protocols.analysis.fitted_series import crossings
-from protocols.analysis.phases import stretches
-from protocols.analysis.plain import plain
-from protocols.analysis.ramp_shape import straightness
-from protocols.analysis.style import value_text
-from protocols.protocol import Series, Steps
-from protocols.watch import Stoppable
+from protocols.analysis.common.changes import states_of
+from protocols.analysis.common.figure_style import value_text
+from protocols.analysis.common.fitted_series import crossings
+from protocols.analysis.common.json_numbers import plain
+from protocols.analysis.common.stretches import stretches
+from protocols.analysis.update.crossing import as_dict
+from protocols.analysis.update.delta_g import DeltaG, delta_g
+from protocols.analysis.update.ramp_shape import straightness
+from protocols.common.protocol import Series, Steps
+from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -117,7 +117,7 @@ class UpdateResponse(Stoppable):
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:
         """The trace, and ΔG±(G) with error bars."""
-        from protocols.analysis.update_figures import shape_figure, step_figure, trace_figure
+        from protocols.analysis.update.figures import shape_figure, step_figure, trace_figure
 
         shape = [] if self.ramp == "identical" else shape_figure(series)
         return [trace_figure(series), *shape, *step_figure(self._table(series), series.unit)]

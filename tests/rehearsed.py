@@ -9,9 +9,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from labshd.station import Station, open_station
-from sim_device.virtual_bench.ageing import Ageing
-from sim_device.virtual_bench.device import DeviceParameters, VirtualDevice
+from labshd.station.station import Station, open_station
+from sim_device.virtual_bench.devices.ageing import Ageing
+from sim_device.virtual_bench.devices.device import DeviceParameters, VirtualDevice
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from instruments.crosspoints import Crosspoints, Index, Origin, Pulse, PulsePair, Readings, counts_for, index_pair
-from protocols.protocol import Protocol, Series
+from protocols.common.protocol import Protocol, Series
 
 Step = Callable[[np.ndarray], np.ndarray]
 

@@ -8,12 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labshd.opening import entries
-from labshd.rehearsal import virtual_bench
-from labshd.station_file import read_station_file
-from labshd.station_schema import BenchFile
+from labshd.station.opening import entries
+from labshd.station.rehearsal import virtual_bench
+from labshd.station.schema import BenchFile
+from labshd.station.station_file import read_station_file
 from sim_device.virtual_bench import VirtualBench
-from sim_device.virtual_bench.server import BenchServer, SkippingClock
+from sim_device.virtual_bench.reach.server import BenchServer, SkippingClock
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 

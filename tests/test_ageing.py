@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sim_device.virtual_bench.ageing import Ageing, Telegraph
-from sim_device.virtual_bench.device import ECRAM, VirtualDevice
-from sim_device.virtual_bench.noise import Normals
+from sim_device.virtual_bench.devices.ageing import Ageing, Telegraph
+from sim_device.virtual_bench.devices.device import ECRAM, VirtualDevice
+from sim_device.virtual_bench.devices.noise import Normals
 
 QUIET = replace(ECRAM, cycle_to_cycle=0.0, white_noise=0.0, slow_noise=0.0, volatile=0.0, rest_time=1e30)
 UP, DOWN = (2.0, 500e-9), (-2.0, 500e-9)

@@ -8,10 +8,10 @@ from rehearsed import rehearsed
 from rich_device import recorded
 
 from instruments.errors import InputError
-from protocols.analysis.array_statistics import spread
+from protocols.analysis.array.statistics import spread
 from protocols.array_map import ArrayMap
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.formulas import SoftBounds
 
 MODEL = SoftBounds(1e-5, 5e-5, 0.01, 0.01)
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from conformance import Conformance
 
-from instruments.assembled import Assembled
+from instruments.bench.assembled import Assembled
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
 
 MODEL = SoftBounds(1e-6, 9e-6, 0.01, 0.01)
 

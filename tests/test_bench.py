@@ -5,13 +5,13 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.clock import VirtualClock
 from instruments.crosspoints import Origin, Pulse, PulsePair, Status
 from instruments.errors import InputError, LimitError, NotAnswering
 from instruments.limits import Limits
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
-from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.2, current=1e-4, pulses_per_crosspoint=100)
 PAIR = PulsePair(Pulse(4.0, 1e-6), Pulse(-4.0, 1e-6))

@@ -12,13 +12,13 @@ import pytest
 from served import served
 
 from instruments.errors import BenchInUse, NotAnswering
-from labshd import bench_lock
-from labshd.bench_lock import BenchLock, Holder, ask_to_stop, holders, resource_key
-from labshd.checking import check_station
-from labshd.cli import main
-from labshd.making_safe import make_safe
-from labshd.runs import open_run
-from labshd.station import open_station
+from labshd.cli.main import main
+from labshd.runs.run import open_run
+from labshd.station import bench_lock
+from labshd.station.bench_lock import BenchLock, Holder, ask_to_stop, holders, resource_key
+from labshd.station.check import check_station
+from labshd.station.make_safe import make_safe
+from labshd.station.station import open_station
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 RESOURCES = ["TCPIP0::192.168.0.11::inst0::INSTR", "GPIB0::16::INSTR"]
@@ -26,7 +26,7 @@ RESOURCES = ["TCPIP0::192.168.0.11::inst0::INSTR", "GPIB0::16::INSTR"]
 HOLDS = """
 import sys
 from pathlib import Path
-from labshd.bench_lock import BenchLock
+from labshd.station.bench_lock import BenchLock
 lock = BenchLock(sys.argv[2:], Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.readline()
@@ -168,7 +168,7 @@ def test_the_command_line_says_who_has_it_and_ends_with_1(tmp_path, capsys):
 
 
 def test_safe_switches_off_in_spite_of_a_lock_and_says_who_does_not_let_go(tmp_path, monkeypatch):
-    monkeypatch.setattr("labshd.making_safe.PATIENCE", 0.1)
+    monkeypatch.setattr("labshd.station.make_safe.PATIENCE", 0.1)
     with served(tmp_path) as bench:
         resources = [line.split('"')[1] for line in bench.file.read_text().splitlines() if line.startswith("resource")]
         child = child_that_holds(*resources)
@@ -187,7 +187,7 @@ def test_safe_switches_off_in_spite_of_a_lock_and_says_who_does_not_let_go(tmp_p
 
 RUNS = """
 import sys
-from labshd.cli import main
+from labshd.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair
 from instruments.drivers import load
 from instruments.errors import LimitError
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM
+from sim_device.virtual_bench.devices.device import ECRAM
 
 LIMITS = Limits(pulse_voltage=4.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=20)
 DRIVERS = {"generator": "keysight-81160a", "smu": "keithley-2450", "matrix": "keithley-707b"}

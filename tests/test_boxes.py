@@ -9,30 +9,30 @@ import numpy as np
 import pytest
 from rich_device import recorded
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Origin, Pulse, PulsePair, Status
 from instruments.drivers import load
 from instruments.errors import InputError, InstrumentError, NotAnswering
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, Wiring
-from labshd import opening
-from labshd.boxes import boxes, named_roles
-from labshd.cli import main
-from labshd.opening import Link, open_each
-from labshd.recorder import record
-from labshd.rehearsal import virtual_bench
-from labshd.replaying import replay
-from labshd.runs import open_run
-from labshd.station import open_station
-from labshd.station_file import read_station_file
+from labshd.cli.main import main
+from labshd.recording.recorder import record
+from labshd.replay.byte_by_byte import replay
+from labshd.runs.run import open_run
+from labshd.station import opening
+from labshd.station.boxes import boxes, named_roles
+from labshd.station.opening import Link, open_each
+from labshd.station.rehearsal import virtual_bench
+from labshd.station.station import open_station
+from labshd.station.station_file import read_station_file
 from protocols.read_noise import ReadNoise
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM
-from sim_device.virtual_bench.faults import Fault, FaultyPort, Injection
-from sim_device.virtual_bench.twins import Cabled, make_twin
+from sim_device.virtual_bench.boxes.twins import Cabled, make_twin
+from sim_device.virtual_bench.devices.device import ECRAM
+from sim_device.virtual_bench.faults.faults import Fault, FaultyPort, Injection
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 B1500A = STATIONS / "b1500a.toml"

@@ -21,9 +21,9 @@ from labshd.campaign.runner import resume_campaign, run_campaign
 from labshd.campaign.schema import read_campaign
 from labshd.campaign.store import open_campaign
 from labshd.campaign.units import units_of
-from labshd.cli import main
-from labshd.run_files import AppendFile, read_json, write_json
-from labshd.runs import list_runs
+from labshd.cli.main import main
+from labshd.runs.files import AppendFile, read_json, write_json
+from labshd.runs.run import list_runs
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 OWN = '''
@@ -32,8 +32,8 @@ OWN = '''
 import numpy as np
 
 from instruments.errors import InstrumentError, RunError
-from protocols.protocol import Points, Protocol
-from protocols.stepping import apply, at_rest
+from protocols.common.protocol import Points, Protocol
+from protocols.common.stepping import apply, at_rest
 
 
 class Walk(Protocol):
@@ -271,7 +271,7 @@ def test_what_was_cut_off_anywhere_goes_on_with_the_same_readings(here, monkeypa
         return real(Cut.model_validate(protocol.model_dump()), block, **more)
 
     monkeypatch.setattr(runner, "record", record)
-    monkeypatch.setattr("labshd.recorder.source_of", lambda _: None)
+    monkeypatch.setattr("labshd.recording.recorder.source_of", lambda _: None)
     begin = run_campaign
     for cut_after in [*range(1, 30, 2), 1000]:
         stops["left"] = cut_after
@@ -287,7 +287,7 @@ def test_what_was_cut_off_anywhere_goes_on_with_the_same_readings(here, monkeypa
     assert any(run.info.get("continued") for run in done.runs().values())
 
 
-CHILD = "import sys; from labshd.cli import main; sys.exit(main(sys.argv[1:]))"
+CHILD = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of POSIX systems")

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from instruments.errors import InputError
 from labshd.campaign.runner import run_campaign
 from labshd.campaign.store import Campaign
-from labshd.cli import main
-from labshd.provenance import What, Where
-from labshd.recorder import record
+from labshd.cli.main import main
+from labshd.common.provenance import What, Where
+from labshd.recording.recorder import record
 from labshd.report.campaign_report import campaign_page
-from labshd.run_writer import RunWriter
-from labshd.runs import open_run
-from labshd.station import open_station
+from labshd.runs.run import open_run
+from labshd.runs.writer import RunWriter
+from labshd.station.station import open_station
 from protocols.read_noise import ReadNoise
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"

@@ -8,15 +8,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-import labshd.runs
+import labshd.runs.run
 from instruments.crosspoints import Readings
 from instruments.errors import InputError
-from labshd.catalogue import Filter, find_runs, moment, query, table
-from labshd.cli import main
-from labshd.provenance import What, Where
-from labshd.run_files import read_json, write_json
-from labshd.run_writer import RunWriter
-from protocols.protocol import Points
+from labshd.cli.main import main
+from labshd.common.provenance import What, Where
+from labshd.runs.catalogue import Filter, find_runs, moment, query, table
+from labshd.runs.files import read_json, write_json
+from labshd.runs.writer import RunWriter
+from protocols.common.protocol import Points
 
 
 def points(values, shape=(1, 1)):
@@ -94,7 +94,7 @@ def test_a_date_without_offset_is_local():
 
 
 def test_the_table_has_units_in_its_columns_and_nan_where_there_is_nothing(runs):
-    made = labshd.runs.table(runs, protocol="read-noise")
+    made = labshd.runs.run.table(runs, protocol="read-noise")
     assert made["settings.interval_s"].tolist() == [0.2, 0.2]
     assert made["result.noise_S"].tolist() == [1e-8, 3e-8]
     assert np.isnan(made["result.window.ratio"]).tolist() == [False, True]

@@ -9,7 +9,8 @@ import pytest
 from pymeasure.test import expected_protocol
 from served import served
 
-from instruments.capability import MOST
+from instruments.bench.capability import MOST
+from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Pulse
 from instruments.drivers import known, load
 from instruments.errors import InputError, InstrumentError, LimitError
@@ -17,12 +18,11 @@ from instruments.limits import Limits
 from instruments.roles import Interlock, PulseSource, SourceMeasureUnit
 from instruments.units import share
 from instruments.wire import Wire
-from instruments.wiring import Kind, Wiring
-from labshd.checking import Budget, MeasuredResistor, check_bench
-from labshd.cli import main
-from labshd.recorder import record
-from labshd.station import open_station
-from labshd.station_file import read_station_file
+from labshd.cli.main import main
+from labshd.recording.recorder import record
+from labshd.station.check import Budget, MeasuredResistor, check_bench
+from labshd.station.station import open_station
+from labshd.station.station_file import read_station_file
 from protocols.update_response import UpdateResponse
 from sim_device.virtual_bench import VirtualBench, make_devices
 

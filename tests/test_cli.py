@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labshd.cli import COMMANDS, main
+from labshd.cli.main import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 ECRAM = str(ROOT / "data" / "stations" / "ecram.toml")
@@ -31,7 +31,7 @@ def labshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from labshd.cli import main; code = main(['--help']); "
+        "import sys; from labshd.cli.main import main; code = main(['--help']); "
         f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -126,7 +126,7 @@ def test_check_and_safe_ask_every_instrument(labshd: Callable[..., Any]) -> None
 
 
 def test_check_tells_of_a_package_that_hides_ours(labshd: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labshd.environment.version", lambda name: "0.6.0" if name == "instrumentkit" else "1")
+    monkeypatch.setattr("labshd.common.environment.version", lambda name: "0.6.0" if name == "instrumentkit" else "1")
     code, out, _ = labshd("check", ECRAM, "--rehearse")
     assert code == 1
     assert "InstrumentKit 0.6.0" in out

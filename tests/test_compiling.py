@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-ASK = "import sim_device.kernels; from sim_device.compiling import cache_folder; print(cache_folder())"
+ASK = "import sim_device.arrays.kernels; from sim_device.arrays.compiling import cache_folder; print(cache_folder())"
 
 
 def _cache_of(package: Path) -> Path:
@@ -28,7 +28,7 @@ def test_a_change_of_any_compiled_source_starts_a_new_cache(tmp_path: Path) -> N
 
 
 def test_a_read_only_package_keeps_its_cache_elsewhere(tmp_path: Path, monkeypatch) -> None:
-    from sim_device import compiling
+    from sim_device.arrays import compiling
 
     blocked = tmp_path / "a file, not a folder"
     blocked.write_text("", encoding="utf-8")

@@ -12,11 +12,11 @@ from conformance import Conformance
 from rehearsed import rehearsed
 
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair
-from labshd.recorder import record
-from labshd.replaying import replay
+from labshd.recording.recorder import record
+from labshd.replay.byte_by_byte import replay
+from protocols.common.protocol import Protocol
 from protocols.forming import Forming
 from protocols.iv_sweep import IVSweep
-from protocols.protocol import Protocol
 
 
 class Rehearsed(Conformance):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
-from protocols.analysis.changes import changes_of, states_of
-from protocols.analysis.delta_g import delta_g
-from protocols.protocol import Series
+from protocols.analysis.common.changes import changes_of, states_of
+from protocols.analysis.update.delta_g import delta_g
+from protocols.common.protocol import Series
 from protocols.update_response import UpdateResponse
 
 RANGE = 90e-6

@@ -5,7 +5,7 @@ import pytest
 from pymeasure.test import expected_protocol
 from rehearsed import rehearsed
 
-from instruments.drivers.keithley_2450 import Keithley2450
+from instruments.drivers.keithley_2450.smu import Keithley2450
 from instruments.errors import CommandRefused, InstrumentError
 from instruments.limits import Limits
 

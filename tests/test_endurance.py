@@ -8,9 +8,9 @@ from rehearsed import rehearsed
 from rich_device import recorded
 
 from protocols.endurance import Endurance
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.ageing import Ageing
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.ageing import Ageing
 
 
 @pytest.mark.parametrize(("seed", "half", "exponent"), [(1, 4000.0, 2.0), (2, 4000.0, 2.0), (3, 15000.0, 3.0)])

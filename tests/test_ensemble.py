@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError
-from labshd.ensemble import Band, Trace, replayed
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.fitted import Covariance, FittedDevice, Measured, Noise, Verdict
-from sim_device.models import SoftBounds
+from labshd.analysis.ensemble import Band, Trace, replayed
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.fitted import Covariance, FittedDevice, Measured, Noise, Verdict
+from sim_device.models.formulas import SoftBounds
 
 MODEL = SoftBounds(1e-6, 9e-6, 0.01, 0.012)
 NOISE = SimNoise(0.5, 2e-9)

@@ -10,9 +10,9 @@ import time
 import pytest
 from served import served
 
-from labshd.exits import ExitGuard
-from labshd.signals import Terminated
-from labshd.station import open_station
+from labshd.common.signals import Terminated
+from labshd.station.exits import ExitGuard
+from labshd.station.station import open_station
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers these signals to no other process")
 NAMES = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
@@ -20,7 +20,7 @@ NAMES = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # A script that drives without recording. What it does at its end is the first argument.
 SCRIPT = """
 import sys, time
-from labshd.station import open_station
+from labshd.station.station import open_station
 bench = open_station(sys.argv[2])
 bench["A1"].pulse(3)
 bench["A1"].read()

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError
-from sim_device.export import WeightMap, aihwkit_module, export
 from sim_device.fit.population import Spread
-from sim_device.fitted import FittedDevice, FittedSymmetryPoint, Noise, Verdict
-from sim_device.models import DeviceModel, SoftBounds
-from sim_device.table import TableStep
+from sim_device.models.export import WeightMap, aihwkit_module, export
+from sim_device.models.fitted import FittedDevice, FittedSymmetryPoint, Noise, Verdict
+from sim_device.models.formulas import DeviceModel, SoftBounds
+from sim_device.models.table import TableStep
 
 SOFT = SoftBounds(1e-6, 3e-6, 0.002, 0.004)
 TABLE = TableStep(1.0, 3.0, (1.0, 1.5, 3.0), (0.02, 0.03, 0.04), (-0.02, -0.03, -0.03), (0.01,) * 3, (0.01,) * 3)

@@ -11,12 +11,12 @@ import pytest
 
 from instruments.crosspoints import Pulse, PulsePair, Readings
 from instruments.errors import InputError
-from labshd.cli import main
-from labshd.exporting import export_run, write_table
-from labshd.provenance import What, Where
-from labshd.run_writer import RunWriter
-from labshd.runs import open_run
-from protocols.protocol import UNKNOWN_COUNT, Points
+from labshd.cli.main import main
+from labshd.common.provenance import What, Where
+from labshd.runs.export import export_run, write_table
+from labshd.runs.run import open_run
+from labshd.runs.writer import RunWriter
+from protocols.common.protocol import UNKNOWN_COUNT, Points
 
 PAIR = PulsePair(Pulse(1.5, 1e-6), Pulse(-1.25, 2e-6))
 
@@ -105,8 +105,8 @@ def test_the_command_exports(run, capsys, tmp_path):
 
 
 def test_the_command_exports_a_fitted_device(run, capsys):
-    from sim_device.fitted import FittedDevice, Noise, Verdict
-    from sim_device.models import SoftBounds
+    from sim_device.models.fitted import FittedDevice, Noise, Verdict
+    from sim_device.models.formulas import SoftBounds
 
     assert main(["export", str(run.folder), "--to", "json"]) == 2
     assert f"labshd fit {run.folder}" in capsys.readouterr().err

@@ -5,22 +5,22 @@ import math
 import numpy as np
 import pytest
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Origin, Pulse, PulsePair, Readings, Status
 from instruments.drivers import known, load
 from instruments.errors import CommandRefused, InstrumentError, NotAnswering, WrongInstrument
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
-from labshd.fitting import trace_of_series
-from protocols.protocol import Series, segments
+from labshd.analysis.fit import trace_of_series
+from protocols.common.protocol import Series, segments
 from protocols.read_noise import ReadNoise
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
 from sim_device.fit.fitting import fit_trace
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM
-from sim_device.virtual_bench.faults import Fault, FaultyPort, Injection
+from sim_device.virtual_bench.devices.device import ECRAM
+from sim_device.virtual_bench.faults.faults import Fault, FaultyPort, Injection
 
 LIMITS = Limits(pulse_voltage=4.0, pulse_width=20e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10_000)
 MATRIX = MatrixCabling(1, "A", "B", "C", {("a", Terminal.GATE): 1, ("a", Terminal.CHANNEL): 2})

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError
-from protocols.analysis import figures_of_merit as fom
+from protocols.analysis.update import figures_of_merit as fom
 
 # Gmin 10 uS, Gmax 100 uS, s+ 0.02, s- 0.01: G* = (2*100 + 10)/3 = 70 uS, step 0.02*30 = 0.6 uS, N = 150.
 PARAMETERS = [10e-6, 100e-6, 0.02, 0.01]

@@ -12,9 +12,9 @@ from scipy.stats import binom
 
 from instruments.errors import InputError
 from sim_device.fit.fitting import fit_trace
-from sim_device.fitted import FittedDevice
-from sim_device.models import SoftBounds
-from sim_device.table import TableStep
+from sim_device.models.fitted import FittedDevice
+from sim_device.models.formulas import SoftBounds
+from sim_device.models.table import TableStep
 
 TRUE = SoftBounds(1e-6, 11e-6, 0.0115, 0.0088)  # about 200 states
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sim_device.crosspoints import SimCrosspoints, SimNoise
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.intervals import evenly, of_noise, of_root
-from sim_device.models import SoftBounds
+from sim_device.models.formulas import SoftBounds
 
 
 def test_the_interval_of_a_ratio_is_that_of_fieller() -> None:

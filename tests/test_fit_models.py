@@ -13,9 +13,9 @@ from sim_device.fit.array import fit_array
 from sim_device.fit.fitting import compare_models, fit_trace, joined
 from sim_device.fit.population import spread_of
 from sim_device.fit.steps import smooth_steps
-from sim_device.fitted import FittedDevice
-from sim_device.models import ConstantStep, DeviceModel, ExponentialStep, LinearStep, PowerStep, SoftBounds
-from sim_device.table import TableStep
+from sim_device.models.fitted import FittedDevice
+from sim_device.models.formulas import ConstantStep, DeviceModel, ExponentialStep, LinearStep, PowerStep, SoftBounds
+from sim_device.models.table import TableStep
 
 RAMPS = np.tile(np.repeat([1, -1], 250), 4)
 DEVICES: list[DeviceModel] = [

@@ -7,9 +7,9 @@ from typing import Literal
 import pytest
 
 from instruments.errors import InputError
-from sim_device.fitted import Covariance, FittedDevice, FittedSymmetryPoint, Measured, Noise, Provenance, Verdict
-from sim_device.models import SoftBounds
-from sim_device.table import TableStep
+from sim_device.models.fitted import Covariance, FittedDevice, FittedSymmetryPoint, Measured, Noise, Provenance, Verdict
+from sim_device.models.formulas import SoftBounds
+from sim_device.models.table import TableStep
 
 
 def device(unit: Literal["S", "normalised"] = "S") -> FittedDevice:

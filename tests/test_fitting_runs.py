@@ -10,12 +10,12 @@ from rehearsed import rehearsed
 from rich_device import RichCrosspoints, recorded, soft_bounds
 
 from instruments.errors import InputError
-from labshd.fitting import fit_run, trace_of_series
-from labshd.predicting import predict
-from labshd.recorder import record
+from labshd.analysis.fit import fit_run, trace_of_series
+from labshd.analysis.prediction import predict
+from labshd.recording.recorder import record
+from protocols.common.protocol import Protocol
 from protocols.endurance import Endurance
 from protocols.iv_sweep import IVSweep
-from protocols.protocol import Protocol
 from protocols.pulse_window import PulseWindow
 from protocols.update_response import UpdateResponse
 

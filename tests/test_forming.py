@@ -11,14 +11,14 @@ from rehearsed import rehearsed
 from rich_device import RichCrosspoints, recorded, soft_bounds
 
 from instruments.errors import InputError, LimitError
-from protocols.analysis.forming_outcome import FORM
+from protocols.analysis.forming.outcome import FORM
+from protocols.common.protocol import UNKNOWN_COUNT
+from protocols.common.turns import taken
 from protocols.forming import Forming
-from protocols.parts import taken
-from protocols.protocol import UNKNOWN_COUNT
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.device import VirtualDevice
-from sim_device.virtual_bench.switching import Forming as Law
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.bipolar_switching import Forming as Law
+from sim_device.virtual_bench.devices.device import VirtualDevice
 
 PRISTINE = {'device = "rram" ': 'device = "rram-pristine" '}
 SECONDS = 0.11  # of a step: dwell 50 ms, then a measurement of three integrations (signal, zero, reference) of 20 ms

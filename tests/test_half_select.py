@@ -10,8 +10,8 @@ from rich_device import recorded
 from instruments.crosspoints import Pulse
 from instruments.errors import InputError
 from protocols.half_select import HalfSelect
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.models.formulas import SoftBounds
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])

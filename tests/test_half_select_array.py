@@ -13,18 +13,18 @@ from rehearsed import STATIONS, rehearsed
 from rich_device import recorded
 from test_phases import crossbar, three
 
+from instruments.bench.shared_lines import half_selected, lies_on_lines, neighbours
 from instruments.crosspoints import Pulse
 from instruments.errors import InputError
-from instruments.shared_lines import half_selected, lies_on_lines, neighbours
-from labshd.recorder import record
-from labshd.station import open_station
-from protocols.analysis.half_selected_array import COLUMN, ROW, half_selected_pulses, passes, relation
+from labshd.recording.recorder import record
+from labshd.station.station import open_station
+from protocols.analysis.disturb.half_selected_array import COLUMN, ROW, half_selected_pulses, passes, relation
+from protocols.common.protocol import Series
+from protocols.common.turns import taken
 from protocols.half_select import HalfSelect
-from protocols.parts import taken
-from protocols.protocol import Series
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.device_parameters import DeviceParameters
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.device_parameters import DeviceParameters
 
 PROTOCOL = HalfSelect(method="array", reads=5, per_decade=1)
 SHAPE = (2, 3)

@@ -3,15 +3,15 @@
 import pytest
 from pymeasure.test import expected_protocol
 
+from instruments.bench.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
 from instruments.crosspoints import Pulse
 from instruments.drivers import load
 from instruments.drivers.half_select import HalfSelect81160A, on_second
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.halves import HalfSelect81160ATwin
+from sim_device.virtual_bench.boxes.halves import HalfSelect81160ATwin
 
 LIMITS = Limits(pulse_voltage=4.0, pulse_width=1e-2, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=1000)
 NAME = "TCPIP0::it::inst0::INSTR"

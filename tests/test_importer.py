@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from instruments.errors import InputError
-from labshd.importer import import_files
-from labshd.tables_in import SHOWN
-from protocols.protocol import UNKNOWN_COUNT, segments
+from labshd.runs.importing import import_files
+from labshd.runs.tables_in import SHOWN
+from protocols.common.protocol import UNKNOWN_COUNT, segments
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 measured = pytest.mark.skipif(not DATA.exists(), reason="the measured data sets lie beside the project, not in it")

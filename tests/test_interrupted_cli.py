@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from labshd.fitting import fit_run
-from labshd.runs import open_run
+from labshd.analysis.fit import fit_run
+from labshd.runs.run import open_run
 
 ROOT = Path(__file__).parents[1]
 ECRAM = ROOT / "data" / "stations" / "ecram.toml"
@@ -29,7 +29,7 @@ def _rows(runs: Path) -> int:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupted_run_is_safe_kept_and_fitted(tmp_path: Path, name: str) -> None:
     command = [
-        sys.executable, "-m", "labshd.cli", "run", "update-response", "--station", str(ECRAM), "--rehearse", "--json",
+        sys.executable, "-m", "labshd.cli.main", "run", "update-response", "--station", str(ECRAM), "--rehearse", "--json",
         "--pulses", "300", "--cycles", "1000", "--runs", str(tmp_path),
     ]  # fmt: skip
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)

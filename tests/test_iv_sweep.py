@@ -12,13 +12,13 @@ from rich_device import recorded
 
 from instruments.crosspoints import Pulse, PulsePair, Status
 from instruments.errors import InputError, LimitError
-from protocols.analysis.iv_loops import Loop
+from protocols.analysis.iv.loops import Loop
+from protocols.common.turns import taken
 from protocols.iv_sweep import IVSweep
-from protocols.parts import taken
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.device import DeviceParameters
-from sim_device.voltage_law import VoltageLaw
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
+from sim_device.models.voltage_law import VoltageLaw
+from sim_device.virtual_bench.devices.device import DeviceParameters
 
 WIDE = {'current = "100 uA"': 'current = "10 mA"', 'compliance = "50 uA"': 'compliance = "50 uA"'}
 QUIET = {"white_noise": 1e-9, "slow_noise": 0.0, "volatile": 0.0}

@@ -6,7 +6,7 @@ import pytest
 from pymeasure.test import expected_protocol
 
 from instruments.crosspoints import Status
-from instruments.drivers.keithley_2450 import Keithley2450
+from instruments.drivers.keithley_2450.smu import Keithley2450
 from instruments.errors import CommandRefused, InputError, InstrumentError, LimitError
 from instruments.limits import Limits
 

@@ -11,11 +11,11 @@ from scipy import stats
 
 from instruments.crosspoints import PulseTrains
 from instruments.errors import InputError
-from sim_device.counter_random import keys, normals
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.device_array import longest_step
-from sim_device.models import ConstantStep, ExponentialStep, LinearStep, SoftBounds
-from sim_device.population import Population, Spread
+from sim_device.arrays.counter_random import keys, normals
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.arrays.device_array import longest_step
+from sim_device.models.formulas import ConstantStep, ExponentialStep, LinearStep, SoftBounds
+from sim_device.models.population import Population, Spread
 
 SIZE = 1 << 22
 

@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
+from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Pulse, Status
 from instruments.drivers import load
-from instruments.drivers.keysight_b1500a_smu import KeysightB1500ASmu
-from instruments.drivers.keysight_b1500a_spgu import KeysightB1500ASpgu
+from instruments.drivers.keysight_b1500a.smu import KeysightB1500ASmu
+from instruments.drivers.keysight_b1500a.spgu import KeysightB1500ASpgu
 from instruments.errors import CommandRefused, InputError, InstrumentError, LimitError, WrongInstrument
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.flex import shown
-from sim_device.virtual_bench.twins import Cabled
+from sim_device.virtual_bench.boxes.twins import Cabled
+from sim_device.virtual_bench.languages.flex import shown
 
 LIMITS = Limits(pulse_voltage=40.0, pulse_width=0.1, read_voltage=40.0, current=0.1, pulses_per_crosspoint=10_000)
 NAME = "GPIB0::17::INSTR"

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError
-from labshd.fitting import fit_again, fit_run
-from labshd.recorder import record
-from protocols.analysis.merits import TITLES, merits_of
-from protocols.analysis.prior import prior_of
+from labshd.analysis.fit import fit_again, fit_run
+from labshd.recording.recorder import record
+from protocols.analysis.symmetry.prior import prior_of
+from protocols.analysis.update.merits_of_fit import TITLES, merits_of
 from protocols.update_response import UpdateResponse
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.known_steps import KnownSteps
-from sim_device.models import SoftBounds
+from sim_device.models.formulas import SoftBounds
 
 MODEL = SoftBounds(0.0, 1.0, 0.01, 0.01)  # 200 states
 SPREAD = Spread(step=0.1, up_down=0.01, low=0.05, high=0.05)

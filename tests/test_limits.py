@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from instruments import sequencing
+from instruments.bench import sequencing
+from instruments.bench.wiring import Column, Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.drivers import known, load
 from instruments.errors import InputError, LimitError
@@ -17,7 +18,6 @@ from instruments.limits import Limits
 from instruments.roles import PulseSource
 from instruments.sequences import Plan
 from instruments.wire import Wire
-from instruments.wiring import Column, Kind, MatrixCabling, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.2, current=1e-4, pulses_per_crosspoint=1000)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from instruments.errors import InputError
-from sim_device.models import (
+from sim_device.models.formulas import (
     ConstantStep,
     DeviceModel,
     ExponentialStep,
@@ -17,7 +17,7 @@ from sim_device.models import (
     SoftBounds,
     model_named,
 )
-from sim_device.table import TableStep
+from sim_device.models.table import TableStep
 
 EXAMPLES: list[DeviceModel] = [
     SoftBounds(1.0, 3.0, 0.02, 0.01),

@@ -14,12 +14,12 @@ from rich_device import recorded
 
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair, Status
 from instruments.errors import InputError
-from labshd.recorder import record
-from labshd.station import open_station
-from labshd.station_file import read_station_file
+from labshd.recording.recorder import record
+from labshd.station.station import open_station
+from labshd.station.station_file import read_station_file
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
-from sim_device.virtual_bench.device import VirtualDevice
+from sim_device.virtual_bench.devices.device import VirtualDevice
 
 STATION = "rram-one-box.toml"
 BOXES = ("keysight-b2902b", "keithley-2450", "keithley-2400")

@@ -15,16 +15,16 @@ from instruments.clock import VirtualClock
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
-from protocols.analysis.spike_pairs import BEFORE, curves
+from protocols.analysis.spike_timing.pairs import BEFORE, curves
 from protocols.program import Program
 from protocols.pulse_window import PulseWindow
 from protocols.spike_timing import SpikeTiming
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.device_model import DeviceModel
-from sim_device.models import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
-from sim_device.table import TableStep
-from sim_device.virtual_bench.device import ECRAM
-from sim_device.voltage_law import VoltageLaw
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.formulas import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
+from sim_device.models.table import TableStep
+from sim_device.models.voltage_law import VoltageLaw
+from sim_device.virtual_bench.devices.device import ECRAM
 
 LAW = VoltageLaw(0.35, 0.9)
 PAIR = PulsePair(Pulse(2.0, 1e-6), Pulse(-1.8, 2e-6))

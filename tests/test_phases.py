@@ -5,10 +5,8 @@ from __future__ import annotations
 import pytest
 from test_bench import bench
 
-from instruments.errors import InputError, InstrumentError
-from instruments.phases import Condition, Phase, disconnected, setup
-from instruments.roles import Measurement
-from instruments.wiring import (
+from instruments.bench.phases import Condition, Phase, disconnected, setup
+from instruments.bench.wiring import (
     BiasLevels,
     Column,
     Kind,
@@ -20,6 +18,8 @@ from instruments.wiring import (
     Terminal,
     Wiring,
 )
+from instruments.errors import InputError, InstrumentError
+from instruments.roles import Measurement
 
 GATE, CHANNEL, TOP, SOURCE = Terminal.GATE, Terminal.CHANNEL, Terminal.TOP, Terminal.SOURCE
 LEVELS = BiasLevels(set=1.2, reset=2.5, read=2.0, compliance=1e-6)

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from instruments.errors import InputError
-from labshd.cli import main
-from labshd.planning import plan_campaign, plan_protocol
-from labshd.recorder import record
-from labshd.station import open_station
+from labshd.campaign.plan import plan_campaign, plan_protocol
+from labshd.cli.main import main
+from labshd.recording.recorder import record
+from labshd.station.station import open_station
 from protocols.read_noise import ReadNoise
 from protocols.update_response import UpdateResponse
 

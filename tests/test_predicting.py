@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError
-from labshd.cli import main
-from labshd.fitting import fit_run
-from labshd.predicting import REPLAYED, predict
-from labshd.recorder import record
+from labshd.analysis.fit import fit_run
+from labshd.analysis.prediction import REPLAYED, predict
+from labshd.cli.main import main
+from labshd.recording.recorder import record
 from labshd.report.run_report import write_report
-from labshd.runs import Run, open_run
-from labshd.station import open_station
-from labshd.trainer import Bench, train_on_device
+from labshd.runs.run import Run, open_run
+from labshd.station.station import open_station
+from labshd.station_training.trainer import Bench, train_on_device
 from labshd.training import LinearRegression, OneParameter, Settings
 from protocols.update_response import UpdateResponse
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.presets import PRESETS, preset
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.models.presets import PRESETS, preset
 
 # Of each source, in weight units: step Δw, bounds, and the map to siemens G = centre + w · per_weight of the preset.
 LINEAR = {

@@ -10,12 +10,12 @@ from rehearsed import parameters, rehearsed
 from rich_device import recorded
 
 from instruments.errors import InputError
-from protocols.analysis.program_outcome import outcomes, wilson
-from protocols.approach import Guided, Move, Range
+from protocols.analysis.program.outcome import outcomes, wilson
+from protocols.closed_loop.approach import Guided, Move, Range
 from protocols.program import Program
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.fitted import FittedDevice, Noise, Verdict
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.fitted import FittedDevice, Noise, Verdict
+from sim_device.models.formulas import SoftBounds
 
 
 @pytest.mark.parametrize("method", ["fixed", "incremental", "guided"])

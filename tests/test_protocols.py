@@ -11,14 +11,14 @@ from rehearsed import rehearsed
 from rich_device import RichCrosspoints, soft_bounds
 
 from instruments.errors import InputError
-from protocols import catalogue
-from protocols.protocol import Protocol
+from protocols.common import catalogue
+from protocols.common.protocol import Protocol
 
 OWN = """
 from typing import Any, ClassVar
 from pydantic import Field
 from instruments.units import Volts
-from protocols.protocol import Protocol, Points
+from protocols.common.protocol import Protocol, Points
 
 class Twice(Protocol):
     name: ClassVar[str] = "twice"
@@ -114,6 +114,6 @@ def test_a_missing_file_is_named() -> None:
 
 
 def test_looking_a_protocol_up_imports_nothing_heavy() -> None:
-    code = "import sys; from protocols.catalogue import find; find('symmetry-point'); print(*sys.modules)"
+    code = "import sys; from protocols.common.catalogue import find; find('symmetry-point'); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"numba", "scipy", "matplotlib", "pandas", "pyvisa", "pymeasure"} & set(loaded)

@@ -11,11 +11,11 @@ import pytest
 from rehearsed import rehearsed
 from rich_device import recorded
 
-from labshd.recorder import record
+from labshd.recording.recorder import record
 from labshd.report import write_report
-from protocols import catalogue
-from protocols.protocol import Protocol
-from protocols.watch import Stoppable
+from protocols.common import catalogue
+from protocols.common.protocol import Protocol
+from protocols.common.watch import Stoppable
 
 SHORT: dict[str, dict[str, Any]] = {
     "array-map": {"pulses": 20},

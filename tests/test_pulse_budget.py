@@ -13,13 +13,13 @@ import pytest
 from served import served
 
 from instruments.errors import InstrumentError, LimitError
-from labshd import pulse_budget
-from labshd.cli import main
-from labshd.pulse_budget import pulses_in_runs
-from labshd.pulse_notes import NOTES, PulseNotes, fired_in
-from labshd.recorder import record, run_of
-from labshd.runs import open_run
-from labshd.station import open_station
+from labshd.cli.main import main
+from labshd.recording.recorder import record, run_of
+from labshd.runs.pulse_notes import NOTES, PulseNotes, fired_in
+from labshd.runs.run import open_run
+from labshd.station import pulse_budget
+from labshd.station.pulse_budget import pulses_in_runs
+from labshd.station.station import open_station
 from protocols.read_noise import ReadNoise
 from protocols.update_response import UpdateResponse
 
@@ -159,7 +159,7 @@ def test_the_command_line_tells_pulses_in_doubt(tmp_path, runs, monkeypatch, cap
 CHILD = """
 import sys
 from labshd import pulse_budget
-from labshd.cli import main
+from labshd.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -229,7 +229,7 @@ def test_what_is_no_run_is_passed_over(tmp_path, runs, caplog):
 
 
 def test_what_was_counted_is_remembered_and_never_believed_against_the_files(tmp_path, runs, monkeypatch):
-    monkeypatch.setattr("labshd.counted_runs.WORTH", 2)
+    monkeypatch.setattr("labshd.station.counted_runs.WORTH", 2)
     looked = []
     look = pulse_budget._look
 

@@ -9,8 +9,8 @@ from rich_device import recorded
 
 from instruments.errors import InputError, LimitError
 from protocols.pulse_window import PulseWindow
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.models.formulas import SoftBounds
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

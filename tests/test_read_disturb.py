@@ -8,9 +8,9 @@ from rehearsed import parameters, rehearsed
 from rich_device import recorded
 
 from protocols.read_disturb import ReadDisturb
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.ageing import Ageing
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.ageing import Ageing
 
 FRACTION = 1e-5
 

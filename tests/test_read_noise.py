@@ -9,11 +9,11 @@ import pytest
 from rehearsed import rehearsed
 from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
-from protocols.analysis.rest_noise import allan_deviation, rest_noise
-from protocols.analysis.spectrum import spectrum
-from protocols.analysis.telegraph import telegraph
+from protocols.analysis.noise.rest import allan_deviation, rest_noise
+from protocols.analysis.noise.spectrum import spectrum
+from protocols.analysis.noise.telegraph import telegraph
 from protocols.read_noise import ReadNoise
-from sim_device.virtual_bench.ageing import Ageing
+from sim_device.virtual_bench.devices.ageing import Ageing
 
 
 def at_rest(**noise: float) -> RichCrosspoints:

@@ -15,14 +15,14 @@ import pytest
 
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair, Readings, counts_for, index_pair
 from instruments.errors import InstrumentError, LimitError, RunError
-from labshd import progress as progress_module
-from labshd.belonging import PulsesOfRun
-from labshd.progress import Bar, Lines, progress
-from labshd.provenance import StationRecord, What
-from labshd.recorder import record, recording, run_of
-from labshd.runs import open_run
-from labshd.signals import Terminated, interrupts
-from protocols.protocol import Points, Protocol
+from labshd.common import progress as progress_module
+from labshd.common.progress import Bar, Lines, progress
+from labshd.common.provenance import StationRecord, What
+from labshd.common.signals import Terminated, interrupts
+from labshd.common.station_of import PulsesOfRun
+from labshd.recording.recorder import record, recording, run_of
+from labshd.runs.run import open_run
+from protocols.common.protocol import Points, Protocol
 
 
 class Ramp(Crosspoints):
@@ -394,7 +394,7 @@ def test_what_is_quick_shows_no_progress(tmp_path):
 
 
 def test_progress_tells_steps_pulses_and_the_estimate(tmp_path, monkeypatch):
-    monkeypatch.setattr("labshd.recorder.NOTE_EVERY", 0.0)
+    monkeypatch.setattr("labshd.recording.recorder.NOTE_EVERY", 0.0)
     monkeypatch.setattr(progress_module, "LINE_EVERY", 0.0)
     monkeypatch.setattr(progress_module, "PATIENCE", 0.0)
     lines, terminal = io.StringIO(), Terminal()
@@ -412,7 +412,7 @@ def test_progress_tells_steps_pulses_and_the_estimate(tmp_path, monkeypatch):
 
 def test_the_text_of_an_own_protocol_is_kept_and_never_run_by_a_report(tmp_path):
     from labshd.report import write_report
-    from protocols import catalogue
+    from protocols.common import catalogue
     from protocols.read_noise import ReadNoise
 
     own = tmp_path / "mine.py"

@@ -8,16 +8,16 @@ import pytest
 
 from instruments.errors import InputError
 from labshd.campaign.runner import run_campaign
-from labshd.recorder import record
-from labshd.replaying import replay
-from labshd.runs import list_runs, open_run
-from labshd.selection import block_of
-from labshd.station import open_station
-from labshd.trainer import Bench, Measuring, train_on_station
+from labshd.recording.recorder import record
+from labshd.replay.byte_by_byte import replay
+from labshd.runs.run import list_runs, open_run
+from labshd.station.selection import block_of
+from labshd.station.station import open_station
+from labshd.station_training.trainer import Bench, Measuring, train_on_station
 from labshd.training import LinearRegression, Settings
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
-from sim_device.virtual_bench.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
+from sim_device.virtual_bench.reach.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
 
 STATION = Path(__file__).parents[1] / "data/stations"
 REFERENCE = Path(__file__).parent / "reference"

@@ -11,13 +11,13 @@ import pytest
 
 from instruments.crosspoints import Readings, Status
 from instruments.errors import InputError
-from labshd.importer import import_files
-from labshd.provenance import StationRecord, What, Where
+from labshd.common.provenance import StationRecord, What, Where
 from labshd.report import Page, figures, numbers, write_report
 from labshd.report.page import data_uri
-from labshd.run_writer import RunWriter
-from labshd.runs import open_run
-from protocols.protocol import UNKNOWN_COUNT, Points
+from labshd.runs.importing import import_files
+from labshd.runs.run import open_run
+from labshd.runs.writer import RunWriter
+from protocols.common.protocol import UNKNOWN_COUNT, Points
 
 
 class Seen(HTMLParser):

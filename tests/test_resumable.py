@@ -9,18 +9,18 @@ import numpy as np
 import pytest
 from test_recorder import Ramp
 
+from instruments.bench.sweeps import Levels
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair, Readings, Status, index_pair
 from instruments.errors import RunError
-from instruments.sweeping import Levels
 from labshd.campaign.resumable import Journal, ResumableCrosspoints
-from labshd.continuing import taken_before
-from labshd.recorder import record, run_of
-from labshd.runs import Run, open_run
-from protocols.parts import only
-from protocols.protocol import Points, Protocol, Series
-from protocols.stepping import apply, at_rest
-from protocols.sweeping import hold
-from protocols.watch import Watch
+from labshd.recording.continuing import taken_before
+from labshd.recording.recorder import record, run_of
+from labshd.runs.run import Run, open_run
+from protocols.common.holding import hold
+from protocols.common.protocol import Points, Protocol, Series
+from protocols.common.stepping import apply, at_rest
+from protocols.common.turns import only
+from protocols.common.watch import Watch
 
 
 class Cut(BaseException):

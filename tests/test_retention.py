@@ -7,12 +7,12 @@ import pytest
 from rehearsed import rehearsed
 from rich_device import recorded
 
-from protocols.analysis.retention_fit import line
-from protocols.parts import taken
+from protocols.analysis.retention.straight_line import line
+from protocols.common.turns import taken
 from protocols.retention import Retention
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.ageing import Ageing
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.ageing import Ageing
 
 LOSS = 50e-9
 

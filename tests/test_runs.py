@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from instruments.crosspoints import Pulse, PulsePair, Readings
 from instruments.errors import InputError, RunError
-from labshd.provenance import StationRecord, What, Where
-from labshd.run_files import AppendFile, cell, plain, uncell, write_json
-from labshd.run_writer import RunWriter
-from labshd.runs import list_runs, open_run, runs_folder
-from protocols.protocol import UNKNOWN_COUNT, Points, Series, known_counts, segments
+from labshd.common.provenance import StationRecord, What, Where
+from labshd.runs.files import AppendFile, cell, plain, uncell, write_json
+from labshd.runs.run import list_runs, open_run, runs_folder
+from labshd.runs.writer import RunWriter
+from protocols.common.protocol import UNKNOWN_COUNT, Points, Series, known_counts, segments
 
 PAIR = PulsePair(Pulse(1.5, 1e-6), Pulse(-1.25, 2e-6))
 WHAT = What("protocol", "update-response", {"pulses": 3}, seed=7)

@@ -11,16 +11,16 @@ from rehearsed import rehearsed
 
 from instruments.clock import VirtualClock
 from instruments.crosspoints import Pulse, PulsePair, Readings, Status
-from instruments.drivers.keithley_2600b import Keithley2600B, Keithley2600BChannelB
-from instruments.drivers.keithley_2600b_pulses import Keithley2600BChannelBPulses
-from instruments.drivers.keithley_2600b_trace import ScriptedTrace
+from instruments.drivers.keithley_2600b.pulses import Keithley2600BChannelBPulses
+from instruments.drivers.keithley_2600b.smu import Keithley2600B, Keithley2600BChannelB
+from instruments.drivers.keithley_2600b.trace import ScriptedTrace
 from instruments.errors import CommandRefused, InstrumentError, LimitError
 from instruments.limits import Limits
 from instruments.sequences import Plan
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM, VirtualDevice
-from sim_device.virtual_bench.faults import Fault, FaultyPort, Injection
-from sim_device.virtual_bench.keithley_2600b import Keithley2600BTwin
+from sim_device.virtual_bench.boxes.keithley_2600b.smu import Keithley2600BTwin
+from sim_device.virtual_bench.devices.device import ECRAM, VirtualDevice
+from sim_device.virtual_bench.faults.faults import Fault, FaultyPort, Injection
 
 LIMITS = Limits(pulse_voltage=1.0, pulse_width=0.1, read_voltage=0.2, current=1e-4, pulses_per_crosspoint=10**6)
 PAIR = PulsePair(Pulse(0.3, 2e-2), Pulse(-0.3, 1e-2))
@@ -268,7 +268,7 @@ def test_no_fault_leaves_an_output_on_or_stores_a_wrong_value_as_good(fault, mes
 @pytest.fixture
 def twin():
     """A box that nobody has cabled."""
-    from instruments.wiring import Kind, Wiring
+    from instruments.bench.wiring import Kind, Wiring
 
     bench = VirtualBench(Wiring(Kind.THREE_TERMINAL, None), make_devices(["a"], "ecram", seed=1), {}, VirtualClock())
     return Keithley2600BTwin(bench, {})

@@ -9,19 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair, Readings, Status
 from instruments.drivers import load
-from instruments.drivers.keysight_b2902b import KeysightB2902B
-from instruments.drivers.keysight_b2902b_list import ListSweep
+from instruments.drivers.keysight_b2902b.list_sweep import ListSweep
+from instruments.drivers.keysight_b2902b.smu import KeysightB2902B
 from instruments.errors import InstrumentError, LimitError, NotAnswering
 from instruments.limits import Limits
 from instruments.sequences import Plan, Slots
 from instruments.wire import Wire
-from instruments.wiring import Kind, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import RRAM, VirtualDevice
-from sim_device.virtual_bench.faults import Fault, FaultyPort, Injection
+from sim_device.virtual_bench.devices.device import RRAM, VirtualDevice
+from sim_device.virtual_bench.faults.faults import Fault, FaultyPort, Injection
 
 LIMITS = Limits(pulse_voltage=1.0, pulse_width=1e-2, read_voltage=0.2, current=1e-3, pulses_per_crosspoint=5000)
 PAIR = PulsePair(Pulse(0.9, 1e-3), Pulse(-0.9, 1e-3))
@@ -243,7 +243,7 @@ def test_what_no_list_can_do_goes_step_by_step_and_is_announced_once(caplog):
     limits = LIMITS.model_copy(update={"pulse_width": 0.1})
     block, _, _ = bench_of(limits=limits, pulses=pulses)
     assert "step by step: a list sweep has pulses of one width" in block.origin.details["traces"]
-    with caplog.at_level(logging.WARNING, "instruments.sequencing"):
+    with caplog.at_level(logging.WARNING, "instruments.bench.sequencing"):
         assert len(list(block.stream([1, -1]))) == 2
         assert len(list(block.stream([1, -1]))) == 2
     assert [record.getMessage() for record in caplog.records] == [
@@ -285,7 +285,7 @@ def test_a_train_and_the_same_steps_one_by_one_agree_in_distribution():
                     device.pulse(k + 1e-3, (0.9, 1e-3), 1)
                     g.append(device.read(k + 2.2e-3))
             else:
-                from sim_device.virtual_bench.trains import Train
+                from sim_device.virtual_bench.devices.trains import Train
 
                 g = device.train(Train(at, np.full(40, 0.9), 1e-3, at + 2.2e-3, 1e-2))
             means.append(np.mean(g[20:]))

@@ -12,10 +12,10 @@ from instruments.clock import VirtualClock
 from instruments.crosspoints import Pulse, PulsePair, PulseTrains
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
-from sim_device import device_array as module
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.fitted import FittedDevice, Measured, Noise, Verdict
-from sim_device.models import (
+from sim_device.arrays import device_array as module
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.fitted import FittedDevice, Measured, Noise, Verdict
+from sim_device.models.formulas import (
     ConstantStep,
     DeviceModel,
     ExponentialStep,
@@ -23,8 +23,8 @@ from sim_device.models import (
     PowerStep,
     SoftBounds,
 )
-from sim_device.population import Spread
-from sim_device.table import TableStep
+from sim_device.models.population import Spread
+from sim_device.models.table import TableStep
 
 MODEL = SoftBounds(1e-6, 9e-6, s_up=0.004, s_down=0.006)
 MODELS: list[DeviceModel] = [

@@ -9,10 +9,10 @@ import pytest
 
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.errors import InputError
-from labshd.cli import main
-from labshd.station import open_station
-from labshd.station_file import read_station_file
-from sim_device.crosspoints import SimCrosspoints
+from labshd.cli.main import main
+from labshd.station.station import open_station
+from labshd.station.station_file import read_station_file
+from sim_device.arrays.crosspoints import SimCrosspoints
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 WITH_LAW = STATIONS / "array-with-law.toml"

@@ -4,7 +4,7 @@ import pytest
 from pymeasure.test import expected_protocol
 
 from instruments.crosspoints import Pulse
-from instruments.drivers.smu_pulses import Keithley2400Pulses, Keithley2450Pulses, KeysightB2902BPulses
+from instruments.drivers.common.smu_pulses import Keithley2400Pulses, Keithley2450Pulses, KeysightB2902BPulses
 from instruments.errors import InstrumentError, LimitError
 from instruments.limits import Limits
 

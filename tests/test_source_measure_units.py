@@ -7,8 +7,8 @@ from pymeasure.test import expected_protocol
 
 from instruments.crosspoints import Status
 from instruments.drivers.keithley_2400 import Keithley2400
-from instruments.drivers.keithley_2600b import Keithley2600B, Keithley2600BChannelB
-from instruments.drivers.keysight_b2902b import KeysightB2902B
+from instruments.drivers.keithley_2600b.smu import Keithley2600B, Keithley2600BChannelB
+from instruments.drivers.keysight_b2902b.smu import KeysightB2902B
 from instruments.errors import CommandRefused, InstrumentError
 from instruments.limits import Limits
 

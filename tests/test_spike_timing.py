@@ -11,10 +11,10 @@ from rich_device import recorded
 
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.errors import InputError, LimitError
-from protocols.analysis.spike_pairs import BEFORE, Curve, curves, delay_of, exponential, phase_of
+from protocols.analysis.spike_timing.pairs import BEFORE, Curve, curves, delay_of, exponential, phase_of
 from protocols.spike_timing import SpikeTiming
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.models.formulas import SoftBounds
 
 LONG = {"500 ns": "2 us"}
 

@@ -14,11 +14,11 @@ import pytest
 
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair
 from instruments.errors import InputError, LimitError, RunError
-from labshd.fitting import fit_run
-from labshd.recorder import record, run_of
-from labshd.runs import open_run
-from labshd.station import Station, open_station
-from protocols.protocol import Points, Protocol, Series, Steps
+from labshd.analysis.fit import fit_run
+from labshd.recording.recorder import record, run_of
+from labshd.runs.run import open_run
+from labshd.station.station import Station, open_station
+from protocols.common.protocol import Points, Protocol, Series, Steps
 from protocols.update_response import UpdateResponse
 
 ROOT = Path(__file__).parents[1]
@@ -93,9 +93,9 @@ def test_whatever_happens_outputs_go_off_and_readings_are_kept(
 CHILD = """
 import json, os, signal, sys
 from pathlib import Path
-from labshd.recorder import record, run_of
-from labshd.station import open_station
-from protocols.protocol import Protocol
+from labshd.recording.recorder import record, run_of
+from labshd.station.station import open_station
+from protocols.common.protocol import Protocol
 sys.path.insert(0, {tests!r})
 from test_station import Ramps
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from instruments.bench.phases import Phase, setup
 from instruments.errors import InputError
-from instruments.phases import Phase, setup
-from labshd.station_file import read_station_file
-from labshd.station_schema import BenchFile, SimulatedFile
+from labshd.station.schema import BenchFile, SimulatedFile
+from labshd.station.station_file import read_station_file
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 ECRAM = (STATIONS / "ecram.toml").read_text(encoding="utf-8")

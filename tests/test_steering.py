@@ -10,13 +10,13 @@ import pytest
 from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
 from instruments.errors import InputError
-from protocols.analysis.prior import FEWEST, prior_from
-from protocols.analysis.straight_steps import StraightSteps
-from protocols.steering import promised, pulses_to
+from protocols.analysis.symmetry.prior import FEWEST, prior_from
+from protocols.analysis.symmetry.straight_steps import StraightSteps
+from protocols.closed_loop.steering import promised, pulses_to
 from protocols.symmetry_point import SymmetryPoint
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
 from sim_device.fit.fitting import fit_trace
-from sim_device.models import SoftBounds
+from sim_device.models.formulas import SoftBounds
 
 RANGE = 90e-6
 

@@ -10,13 +10,13 @@ from pymeasure.test import expected_protocol
 from rehearsed import rehearsed
 
 from instruments.crosspoints import Pulse, PulsePair, Readings, Status
-from instruments.drivers.keithley_2450 import Keithley2450
-from instruments.drivers.keithley_2450_list import SteppedList
+from instruments.drivers.keithley_2450.list_sweep import SteppedList
+from instruments.drivers.keithley_2450.smu import Keithley2450
 from instruments.errors import InstrumentError
 from instruments.limits import Limits
 from instruments.sequences import Plan
-from sim_device.virtual_bench.device import RRAM, VirtualDevice
-from sim_device.virtual_bench.faults import Fault, FaultyPort, Injection
+from sim_device.virtual_bench.devices.device import RRAM, VirtualDevice
+from sim_device.virtual_bench.faults.faults import Fault, FaultyPort, Injection
 
 LIMITS = Limits(pulse_voltage=1.2, pulse_width=0.1, read_voltage=0.2, current=5e-4, pulses_per_crosspoint=10**6)
 PAIR = PulsePair(Pulse(0.85, 2e-2), Pulse(-0.85, 2e-2))

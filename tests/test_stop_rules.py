@@ -11,8 +11,8 @@ from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
 from instruments.crosspoints import Status
 from instruments.errors import InputError
-from protocols.protocol import Points, Series, Steps
-from protocols.stop_rules import (
+from protocols.common.protocol import Points, Series, Steps
+from protocols.common.stop_rules import (
     ComplianceTripped,
     ConfidenceBelow,
     OutOfWindow,
@@ -23,7 +23,7 @@ from protocols.stop_rules import (
     TargetReached,
     TimeOver,
 )
-from protocols.watch import Stoppable
+from protocols.common.watch import Stoppable
 
 
 class Ramp(Stoppable):

@@ -8,24 +8,24 @@ import numpy as np
 import pytest
 from test_phases import crossbar, three
 
-from instruments.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.phases import Phase, setup
+from instruments.bench.relay_check import RelayCheck
+from instruments.bench.wiring import BiasLevels, Kind, MatrixCabling, ReadGate, Relay, Source, Terminal, Wiring
 from instruments.crosspoints import Origin, Status
 from instruments.drivers import load
 from instruments.errors import InstrumentError
 from instruments.limits import Limits
-from instruments.phases import Phase, setup
-from instruments.relay_check import RelayCheck
 from instruments.roles import Measurement
 from instruments.wire import Wire
-from instruments.wiring import BiasLevels, Kind, MatrixCabling, ReadGate, Relay, Source, Terminal, Wiring
 from protocols.read_noise import ReadNoise
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM, RRAM
-from sim_device.virtual_bench.stuck_relays import Sticking, StickingPort
-from sim_device.virtual_bench.transistor import Transistor
-from sim_device.virtual_bench.twins import Cabled
+from sim_device.virtual_bench.boxes.twins import Cabled
+from sim_device.virtual_bench.circuit.transistor import Transistor
+from sim_device.virtual_bench.devices.device import ECRAM, RRAM
+from sim_device.virtual_bench.faults.stuck_relays import Sticking, StickingPort
 
 LIMITS = Limits(
     pulse_voltage=4.0, pulse_width=1e-3, read_voltage=0.5, gate_voltage=3.0, current=1e-3, pulses_per_crosspoint=10_000

@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_bench import TWO, bench
 
+from instruments.bench.sweeps import Levels
 from instruments.crosspoints import Status
 from instruments.errors import InputError, LimitError, NotAnswering
 from instruments.limits import Limits
 from instruments.roles import Measurement
-from instruments.sweeping import Levels
 
 LIMITS = Limits(
     pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.2, current=1e-4, pulses_per_crosspoint=100, sweep_voltage=3.0

@@ -5,15 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from protocols.analysis.symmetry_methods import (
+from protocols.analysis.symmetry.published_methods import (
     alternating_bias,
     alternating_midpoint,
     end_reading,
     random_wander,
     tail_mean,
 )
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
 
 
 def block(s_up: float, s_down: float, noise: SimNoise, devices: int = 1) -> tuple[SimCrosspoints, float, float]:

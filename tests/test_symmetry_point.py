@@ -11,12 +11,12 @@ import pytest
 from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
 from instruments.errors import InputError
-from labshd.recorder import record
-from protocols.analysis.symmetry import estimate
+from labshd.recording.recorder import record
+from protocols.analysis.symmetry.estimate import estimate
 from protocols.symmetry_point import SymmetryPoint
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import SoftBounds
-from sim_device.population import Spread
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import SoftBounds
+from sim_device.models.population import Spread
 
 RANGE = 90e-6
 QUICK = SymmetryPoint(budget=1500)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich_device import recorded
 
-from labshd.station import open_station
+from labshd.station.station import open_station
 from protocols.symmetry_point import SymmetryPoint
 
 ECRAM = Path(__file__).parents[1] / "data" / "stations" / "ecram.toml"

@@ -20,8 +20,8 @@ from labshd.training import (
 from labshd.training.algorithms import SHD
 from labshd.training.buffered import AGAD, ChoppedTTv2, TTv2
 from labshd.training.tile import Tile
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.models import ConstantStep, SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.formulas import ConstantStep, SoftBounds
 
 FINE = ConstantStep(-1.0, 1.0, 1e-4, 1e-4)  # in weights: a pulse is 1e-4
 CALIBRATION = Calibration.from_model(FINE, unit="normalised")

@@ -23,8 +23,8 @@ from labshd.training import (
 )  # fmt: skip
 from labshd.training.floating import floating_point
 from labshd.training.registry import TASKS
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.models import ConstantStep, SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.formulas import ConstantStep, SoftBounds
 
 ASYMMETRIC = SoftBounds(1e-6, 9e-6, 0.002, 0.002)  # κ = 1 in weights
 SYMMETRIC = ConstantStep(1e-6, 9e-6, 8e-9, 8e-9)

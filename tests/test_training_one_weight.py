@@ -14,9 +14,9 @@ import pytest
 from instruments.crosspoints import Readings
 from instruments.errors import InputError, RunError
 from labshd.training import Calibration, OneParameter, Settings, Training, figures, one_weight, result
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.device_model import DeviceModel
-from sim_device.models import ConstantStep, SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.formulas import ConstantStep, SoftBounds
 
 STATES = 1000
 SYMMETRIC_BOUNDS = SoftBounds(1e-6, 9e-6, 2 / STATES, 2 / STATES)

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from instruments.errors import InputError
-from labshd.fitting import fit_run
-from labshd.importer import import_files
-from labshd.trainer import CHECKPOINT, Bench, train_on_device
+from labshd.analysis.fit import fit_run
+from labshd.runs.importing import import_files
+from labshd.station_training.trainer import CHECKPOINT, Bench, train_on_device
 from labshd.training import LinearRegression, OneParameter, Settings
 
 

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError, LimitError
-from labshd.cli import main
+from labshd.cli.main import main
 from labshd.report.run_report import write_report
-from labshd.runs import Run, list_runs, open_run
-from labshd.station import Station, open_station
-from labshd.trainer import Bench, Measuring, train_on_device, train_on_station
+from labshd.runs.run import Run, list_runs, open_run
+from labshd.station.station import Station, open_station
+from labshd.station_training.trainer import Bench, Measuring, train_on_device, train_on_station
 from labshd.training import LinearRegression, OneParameter, Settings
 from labshd.training.digits import ClassifyDigits
 from protocols.symmetry_point import SymmetryPoint
-from sim_device.models import SoftBounds
-from sim_device.virtual_bench.device import VirtualDevice
+from sim_device.models.formulas import SoftBounds
+from sim_device.virtual_bench.devices.device import VirtualDevice
 
 ROW = Path(__file__).parents[1] / "data" / "stations" / "row.toml"
 QUICK = Measuring(150, SymmetryPoint(budget=800, target=0.05))

@@ -26,8 +26,8 @@ from labshd.training.digits import ClassifyDigits
 from labshd.training.read_path import ReadPath
 from labshd.training.zero_shift import Reference, WriteVerify, program, symmetry_points
 from protocols.symmetry_point import SymmetryPoint
-from sim_device.crosspoints import SimCrosspoints, SimNoise, Spread
-from sim_device.models import ConstantStep, SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise, Spread
+from sim_device.models.formulas import ConstantStep, SoftBounds
 
 SOFT = SoftBounds(1e-6, 9e-6, 0.002, 0.002)
 CALIBRATION = Calibration.from_model(SOFT)

@@ -12,8 +12,8 @@ from instruments.errors import InputError
 from labshd.training import Calibration, Pulsing
 from labshd.training.pulse_train import update_pulses
 from labshd.training.tile import Tile
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import ConstantStep, SoftBounds
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import ConstantStep, SoftBounds
 
 SYMMETRIC = ConstantStep(1e-6, 9e-6, 8e-9, 8e-9)
 CALIBRATION = Calibration.from_model(SYMMETRIC)

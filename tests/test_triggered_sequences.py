@@ -11,13 +11,13 @@ from rehearsed import STATIONS, rehearsed
 
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair, Status
 from instruments.drivers.keysight_33500b import Keysight33500B
-from instruments.drivers.keysight_b2902b import KeysightB2902B
-from instruments.drivers.keysight_b2902b_list import TriggeredBursts
+from instruments.drivers.keysight_b2902b.list_sweep import TriggeredBursts
+from instruments.drivers.keysight_b2902b.smu import KeysightB2902B
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.sequences import Plan
-from labshd.recorder import record
-from labshd.station_file import read_station_file
+from labshd.recording.recorder import record
+from labshd.station.station_file import read_station_file
 from protocols.update_response import UpdateResponse
 
 STATION = "ecram-triggered.toml"

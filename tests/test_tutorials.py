@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labshd.cli import main
+from labshd.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = {

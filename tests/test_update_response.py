@@ -11,7 +11,7 @@ from rich_device import Physics, RichCrosspoints, recorded, soft_bounds
 
 from instruments.crosspoints import Crosspoints, Pulse
 from instruments.errors import InputError
-from protocols.protocol import Series
+from protocols.common.protocol import Series
 from protocols.update_response import UpdateResponse
 
 RANGE = 90e-6

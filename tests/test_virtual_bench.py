@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 import pyvisa
 
+from instruments.bench.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
 from instruments.crosspoints import Pulse, PulsePair, Status
 from instruments.drivers import known, load
 from instruments.errors import CommandRefused, InputError
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.device import ECRAM, RRAM, DeviceParameters, VirtualDevice
-from sim_device.virtual_bench.device import known as kinds
-from sim_device.virtual_bench.twins import TWINS
+from sim_device.virtual_bench.boxes.twins import TWINS
+from sim_device.virtual_bench.devices.device import ECRAM, RRAM, DeviceParameters, VirtualDevice
+from sim_device.virtual_bench.devices.device import known as kinds
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10_000)
 GENERATOR, SMU, MATRIX = "TCPIP0::gen::inst0::INSTR", "USB0::0x05E6::0x2450::04412345::0::INSTR", "GPIB0::16::INSTR"

@@ -7,7 +7,7 @@ from pymeasure.instruments.agilent import Agilent33500
 from pymeasure.instruments.keithley import Keithley2400, Keithley2450, Keithley2600
 from pymeasure.instruments.keysight import Keysight81160A
 
-from instruments.wiring import Kind, MatrixCabling, Terminal, Wiring
+from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
 
 GENERATOR, SMU, MATRIX = "TCPIP0::gen::inst0::INSTR", "TCPIP0::smu::inst0::INSTR", "GPIB0::16::INSTR"

@@ -20,10 +20,10 @@ from pymeasure.instruments.agilent.agilentB1500 import (
     SweepMode,
 )
 
-from instruments.wiring import Kind, Wiring
+from instruments.bench.wiring import Kind, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.server import BenchServer, SkippingClock
-from sim_device.virtual_bench.twins import Cabled
+from sim_device.virtual_bench.boxes.twins import Cabled
+from sim_device.virtual_bench.reach.server import BenchServer, SkippingClock
 
 NAME = "GPIB0::17::INSTR"
 ROLES = [Cabled("keysight-b1500a-spgu", 101), Cabled("keysight-b1500a-smu", 2)]

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import pytest
 
+from instruments.bench.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
 from instruments.crosspoints import Pulse, Status
 from instruments.drivers import known, load
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, MatrixCabling, Relay, Terminal, Wiring
 from sim_device.virtual_bench import VirtualBench, make_devices
 
 LIMITS = Limits(pulse_voltage=4.0, pulse_width=0.1, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10_000)

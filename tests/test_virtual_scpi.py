@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sim_device.virtual_bench.scpi import ScpiTwin
-from sim_device.virtual_bench.scpi_common import common_commands
-from sim_device.virtual_bench.scpi_settings import Choice, Flag, Number, SettingsTwin, add_settings
-from sim_device.virtual_bench.scpi_values import ScpiError, number, split_outside_quotes
+from sim_device.virtual_bench.languages.scpi import ScpiTwin
+from sim_device.virtual_bench.languages.scpi_common import common_commands
+from sim_device.virtual_bench.languages.scpi_settings import Choice, Flag, Number, SettingsTwin, add_settings
+from sim_device.virtual_bench.languages.scpi_values import ScpiError, number, split_outside_quotes
 
 SETTINGS = (
     Number("[:SOURce]:VOLTage#2[:LEVel][:IMMediate]:HIGH", "high", "V", -5, 5, 0.5),

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Pulse
 from instruments.drivers import load
 from instruments.errors import NotAnswering
 from instruments.limits import Limits
 from instruments.wire import Wire
-from instruments.wiring import Kind, Wiring
-from labshd.cli import main
+from labshd.cli.main import main
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.server import BenchServer, SkippingClock
+from sim_device.virtual_bench.reach.server import BenchServer, SkippingClock
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=1000)
 DRIVERS = {"generator": "keysight-81160a", "smu": "keithley-2450"}
@@ -150,7 +150,7 @@ STATION = Path(__file__).parents[1] / "data/stations/ecram.toml"
 
 
 def test_the_command_serves_a_station_until_it_is_interrupted():
-    code = "import sys; from labshd.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "virtual-bench", str(STATION), "--first-port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         resources = json.loads(process.stdout.readline())["resources"]

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from instruments.bench.wiring import Relay
 from instruments.clock import VirtualClock
-from instruments.wiring import Relay
-from sim_device.virtual_bench.keithley_707b import SETTLING, Keithley707BTwin
+from sim_device.virtual_bench.boxes.keithley_707b import SETTLING, Keithley707BTwin
 
 
 class Board:

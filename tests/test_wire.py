@@ -9,7 +9,7 @@ import pytest
 from instruments.clock import VirtualClock
 from instruments.errors import InputError, InstrumentError, NotAnswering
 from instruments.wire import Message, Wire, WireLog
-from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
+from sim_device.virtual_bench.reach.visa import Port, VirtualVisaLibrary
 
 NAME = "TCPIP0::smu::inst0::INSTR"
 

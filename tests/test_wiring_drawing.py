@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from instruments.bench.phases import Condition
 from instruments.errors import InputError
-from instruments.phases import Condition
-from labshd.cli import main
-from labshd.station_file import read_station_file
-from labshd.station_schema import BenchFile
-from labshd.wiring_drawing import save_drawing
-from labshd.wiring_text import phase_table, wiring_text
+from labshd.cli.main import main
+from labshd.station.schema import BenchFile
+from labshd.station.station_file import read_station_file
+from labshd.station.wiring_drawing import save_drawing
+from labshd.station.wiring_text import phase_table, wiring_text
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 BENCHES = sorted(path.name for path in STATIONS.glob("*.toml") if 'kind = "bench"' in path.read_text(encoding="utf-8"))

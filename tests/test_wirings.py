@@ -13,12 +13,12 @@ from rehearsed import rehearsed
 
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair, Status
 from instruments.errors import InputError
-from labshd.recorder import record
-from labshd.station import Station, open_station
-from labshd.station_file import read_station_file
+from labshd.recording.recorder import record
+from labshd.station.station import Station, open_station
+from labshd.station.station_file import read_station_file
 from protocols.read_noise import ReadNoise
 from protocols.update_response import UpdateResponse
-from sim_device.virtual_bench.transistor import Transistor
+from sim_device.virtual_bench.circuit.transistor import Transistor
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 HELD = {

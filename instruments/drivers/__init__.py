@@ -66,27 +66,27 @@ _KNOWN = {
         "keithley_2400:Keithley2400", "smu", "MODEL 2400", "Keithley 2400 source-measure unit", box="keithley-2400"
     ),
     "keithley-2400-pulses": Known(
-        "smu_pulses:Keithley2400Pulses",
+        "common.smu_pulses:Keithley2400Pulses",
         "generator",
         "MODEL 2400",
         "Keithley 2400 as a slow pulse source",
         box="keithley-2400",
     ),
     "keithley-2450": Known(
-        "keithley_2450:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit", box="keithley-2450"
+        "keithley_2450.smu:Keithley2450", "smu", "MODEL 2450", "Keithley 2450 source-measure unit", box="keithley-2450"
     ),
     "keithley-2450-pulses": Known(
-        "smu_pulses:Keithley2450Pulses",
+        "common.smu_pulses:Keithley2450Pulses",
         "generator",
         "MODEL 2450",
         "Keithley 2450 as a slow pulse source",
         box="keithley-2450",
     ),
     "keithley-2600b": Known(
-        "keithley_2600b:Keithley2600B", "smu", "MODEL 26", "Keithley 2600B, channel A", box="keithley-2600b", part=1
+        "keithley_2600b.smu:Keithley2600B", "smu", "MODEL 26", "Keithley 2600B, channel A", box="keithley-2600b", part=1
     ),
     "keithley-2600b-channel-b": Known(
-        "keithley_2600b:Keithley2600BChannelB",
+        "keithley_2600b.smu:Keithley2600BChannelB",
         "smu",
         "MODEL 26",
         "Keithley 2600B, channel B",
@@ -94,7 +94,7 @@ _KNOWN = {
         part=2,
     ),
     "keithley-2600b-channel-b-pulses": Known(
-        "keithley_2600b_pulses:Keithley2600BChannelBPulses",
+        "keithley_2600b.pulses:Keithley2600BChannelBPulses",
         "generator",
         "MODEL 26",
         "Keithley 2600B, channel B as a slow pulse source",
@@ -126,7 +126,7 @@ _KNOWN = {
         "half_select:HalfSelect81160A", "generator", "81160A", "Keysight 81160A, both channels as half-select voltages"
     ),
     "keysight-b1500a-smu": Known(
-        "keysight_b1500a_smu:KeysightB1500ASmu",
+        "keysight_b1500a.smu:KeysightB1500ASmu",
         "smu",
         "B1500A",
         "Keysight B1500A, a source-measure unit",
@@ -134,7 +134,7 @@ _KNOWN = {
         channels=(2, 1, 3, 4, 5, 6, 7, 8, 9, 10),
     ),
     "keysight-b1500a-spgu": Known(
-        "keysight_b1500a_spgu:KeysightB1500ASpgu",
+        "keysight_b1500a.spgu:KeysightB1500ASpgu",
         "generator",
         "B1500A",
         "Keysight B1500A, a channel of an HV-SPGU",
@@ -142,14 +142,14 @@ _KNOWN = {
         channels=tuple(100 * slot + sub for slot in range(1, 11) for sub in (1, 2)),
     ),
     "keysight-b2902b": Known(
-        "keysight_b2902b:KeysightB2902B",
+        "keysight_b2902b.smu:KeysightB2902B",
         "smu",
         "B29",
         "Keysight B2900 source-measure unit, channel 1",
         box="keysight-b2900",
     ),
     "keysight-b2902b-pulses": Known(
-        "smu_pulses:KeysightB2902BPulses",
+        "common.smu_pulses:KeysightB2902BPulses",
         "generator",
         "B29",
         "Keysight B2900 as a slow pulse source, channel 1",

@@ -14,10 +14,10 @@ from typing import Any, ClassVar
 from pymeasure.adapters import Adapter
 
 from instruments.crosspoints import Pulse
-from instruments.drivers.burst_generator import BurstGenerator, Commands, trigger
+from instruments.drivers.common.burst_generator import BurstGenerator, Commands, trigger
+from instruments.drivers.common.scpi import Scpi
 from instruments.drivers.keysight_33500b import Keysight33500B, Keysight33600A
 from instruments.drivers.keysight_81160a import Keysight81160A
-from instruments.drivers.scpi import Scpi
 from instruments.limits import Limits
 from instruments.roles import PulseSource
 

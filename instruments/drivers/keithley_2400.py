@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.connected import date_of, si
-from instruments.drivers.fixed_ranges import (
+from instruments.drivers.common.connected import date_of, si
+from instruments.drivers.common.fixed_ranges import (
     check_compliance,
     check_count,
     check_integration,
@@ -20,7 +20,7 @@ from instruments.drivers.fixed_ranges import (
     measurement,
     smallest,
 )
-from instruments.drivers.scpi import Scpi
+from instruments.drivers.common.scpi import Scpi
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.roles import Interlock, Measurement, SourceMeasureUnit

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.scpi import Scpi
+from instruments.drivers.common.scpi import Scpi
 from instruments.errors import InputError, InstrumentError
 from instruments.limits import Limits
 from instruments.roles import SwitchMatrix

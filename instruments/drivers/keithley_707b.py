@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.tsp import Tsp
+from instruments.drivers.common.tsp import Tsp
 from instruments.errors import InputError, InstrumentError
 from instruments.limits import Limits
 from instruments.roles import SwitchMatrix

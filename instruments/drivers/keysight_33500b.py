@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 
 from pymeasure.adapters import Adapter
 
-from instruments.drivers.burst_generator import BurstGenerator, Commands
-from instruments.drivers.connected import si
+from instruments.drivers.common.burst_generator import BurstGenerator, Commands
+from instruments.drivers.common.connected import si
 from instruments.limits import Limits
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from labshd.campaign.conditions import Condition, Path
 from labshd.campaign.units import Unit
-from labshd.runs import Run
+from labshd.runs.run import Run
 
 What = Literal["run", "skip", "finished", "failed"]
 

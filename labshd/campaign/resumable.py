@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from instruments.bench.sweeps import Levels
 from instruments.crosspoints import (
     Crosspoints,
     Index,
@@ -31,9 +32,8 @@ from instruments.crosspoints import (
     steps_of,
 )
 from instruments.errors import RunError
-from instruments.sweeping import Levels
-from labshd.run_files import AppendFile
-from protocols.protocol import Series
+from labshd.runs.files import AppendFile
+from protocols.common.protocol import Series
 
 
 class Journal:

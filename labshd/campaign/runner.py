@@ -17,29 +17,29 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from instruments.bench import BenchCrosspoints
+from instruments.bench.bench import BenchCrosspoints
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, InstrumentError, LabshdError, RunError
-from labshd import provenance
-from labshd.belonging import belongs
 from labshd.campaign import store
 from labshd.campaign.ledger import Ledger, Outcome
 from labshd.campaign.resumable import Journal, ResumableCrosspoints
 from labshd.campaign.schema import CheckedCampaign, read_campaign
 from labshd.campaign.store import Campaign, outcome_of
 from labshd.campaign.units import Unit, units_of
-from labshd.continuing import taken_before
-from labshd.ending import how_it_ended
-from labshd.locks import FileLock
-from labshd.progress import NoProgress, Progress
-from labshd.recorder import analysed, record, run_of
-from labshd.run_writer import LOCK_NAME
-from labshd.runs import Run, runs_folder
-from labshd.selection import block_of
-from labshd.signals import interrupts
-from labshd.station import Station, open_station
-from labshd.station_schema import BenchFile
-from protocols.protocol import Series
+from labshd.common import provenance
+from labshd.common.locks import FileLock
+from labshd.common.progress import NoProgress, Progress
+from labshd.common.signals import interrupts
+from labshd.common.station_of import belongs
+from labshd.recording.continuing import taken_before
+from labshd.recording.ending import how_it_ended
+from labshd.recording.recorder import analysed, record, run_of
+from labshd.runs.run import Run, runs_folder
+from labshd.runs.writer import LOCK_NAME
+from labshd.station.schema import BenchFile
+from labshd.station.selection import block_of
+from labshd.station.station import Station, open_station
+from protocols.common.protocol import Series
 
 log = logging.getLogger(__name__)
 Opener: TypeAlias = Callable[[], Station]

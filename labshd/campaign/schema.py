@@ -14,9 +14,9 @@ from instruments.errors import InputError
 from instruments.units import WRITTEN
 from labshd.campaign import conditions
 from labshd.campaign.conditions import Condition
-from labshd.toml_file import Key, Problem, TomlFile, nearest
-from protocols import catalogue
-from protocols.protocol import Protocol
+from labshd.common.toml_file import Key, Problem, TomlFile, nearest
+from protocols.common import catalogue
+from protocols.common.protocol import Protocol
 
 MOST_UNITS = 100_000
 """Runs of a campaign at most: more is a slip of the pen, and would not end in a year."""

@@ -10,20 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InputError
-from labshd import provenance
 from labshd.campaign.ledger import Ledger, Outcome
 from labshd.campaign.schema import CheckedCampaign, read_campaign
 from labshd.campaign.units import Unit, units_of
-from labshd.locks import is_held
-from labshd.run_files import read_json, write_json
-from labshd.run_writer import LOCK_NAME, new_folder
-from labshd.runs import Run, list_runs, runs_folder
-from labshd.toml_file import nearest
+from labshd.common import provenance
+from labshd.common.locks import is_held
+from labshd.common.toml_file import nearest
+from labshd.runs.files import read_json, write_json
+from labshd.runs.run import Run, list_runs, runs_folder
+from labshd.runs.writer import LOCK_NAME, new_folder
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from labshd.station import Station
+    from labshd.station.station import Station
 
 FORMAT = "labshd campaign"
 FORMAT_VERSION = 1
@@ -86,7 +86,7 @@ class Campaign:
         """One row for every unit and crosspoint: what became of it, and its numbers (``result.std_S``)."""
         import pandas as pd
 
-        from labshd.catalogue import frame
+        from labshd.runs.catalogue import frame
 
         rows = [
             {
@@ -110,7 +110,7 @@ class Campaign:
         return {**named, "skipped": counts["skip"], "to_come": counts["run"], "pulses": pulses}
 
     def _repr_html_(self) -> str:
-        from labshd.notebook import campaign_html
+        from labshd.report.notebook import campaign_html
 
         return campaign_html(self)
 

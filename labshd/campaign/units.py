@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from instruments.errors import InputError
 from labshd.campaign.schema import MOST_UNITS, CheckedCampaign, Step
-from labshd.selection import block_name, corners_of, names_of
-from labshd.toml_file import Problem
-from protocols.protocol import Protocol
+from labshd.common.toml_file import Problem
+from labshd.station.selection import block_name, corners_of, names_of
+from protocols.common.protocol import Protocol
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from labshd.demo.picture import history, picture, prediction_of
 from labshd.demo.way import Way
 from labshd.report import add_fit, run_page
 from labshd.report.page import Page, Section
-from labshd.runs import Run
+from labshd.runs.run import Run
 from labshd.training.figures import figures
 
 MICRO = 1e6

@@ -8,7 +8,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from labshd.demo.way import Way
-from labshd.runs import Run
+from labshd.runs.run import Run
 from labshd.training.figures import BLACK, BLUE, GREEN, ORANGE, smooth
 
 if TYPE_CHECKING:

@@ -84,7 +84,7 @@ class Stages:
 
 
 class StageProgress:
-    """A stage as the recorder sees it (`labshd.progress.Progress`)."""
+    """A stage as the recorder sees it (`labshd.common.progress.Progress`)."""
 
     def __init__(self, stages: Stages, title: str) -> None:
         self._stages = stages

@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from instruments.crosspoints import Crosspoints
+from labshd.analysis.fit import FittedRun, fit_run
 from labshd.demo.stages import StageProgress, Stages
-from labshd.fitting import FittedRun, fit_run
-from labshd.recorder import record
-from labshd.runs import Run
-from labshd.station import Station, open_station
-from labshd.trainer import Bench, record_training, train_on_device, with_reference
+from labshd.recording.recorder import record
+from labshd.runs.run import Run
+from labshd.station.station import Station, open_station
+from labshd.station_training.trainer import Bench, record_training, train_on_device, with_reference
 from labshd.training import Calibration, OneParameter, Settings, one_weight
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
-from sim_device.crosspoints import SimCrosspoints, SimNoise
-from sim_device.models import ConstantStep
+from sim_device.arrays.crosspoints import SimCrosspoints, SimNoise
+from sim_device.models.formulas import ConstantStep
 
 TASK = OneParameter(target=0.4)
 SEED = 7

@@ -12,7 +12,7 @@ from labshd.campaign.store import Campaign
 from labshd.campaign.summary import Value, by_step, values_of
 from labshd.report.numbers import number_text, readable, split_unit
 from labshd.report.page import Page, Section
-from protocols.analysis.style import ESTIMATE, FAINT, new_figure, si_axis
+from protocols.analysis.common.figure_style import ESTIMATE, FAINT, new_figure, si_axis
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, Status
-from protocols.analysis.style import DOWN, ESTIMATE, FAINT, SECOND, TRACE, UP, legend, new_figure, si_axis
-from protocols.protocol import Series, known_counts, segments
+from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, SECOND, TRACE, UP, legend, new_figure, si_axis
+from protocols.common.protocol import Series, known_counts, segments
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.style import (
+from protocols.analysis.common.figure_style import (
     DOWN,
     ESTIMATE,
     FAINT,
@@ -18,7 +18,7 @@ from protocols.analysis.style import (
     si_axis,
     value_text,
 )
-from sim_device.models import model_named
+from sim_device.models.formulas import model_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from sim_device.device_model import DeviceModel
     from sim_device.fit.result import Fit
+    from sim_device.models.device_model import DeviceModel
 
 
 def fit_figures(fit: Fit) -> list[tuple[Figure, str]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
-from protocols.analysis.style import value_text
+from protocols.analysis.common.figure_style import value_text
 
 _SENTENCE = 40  # characters that fit into the cell of a table
 _UNITS = ("S", "V", "A", "s", "Hz", "ohm", "W", "normalised")

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from instruments.errors import InputError
-from labshd.provenance import now, versions
+from labshd.common.provenance import now, versions
 
 if TYPE_CHECKING:
     from jinja2 import Template

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.style import ESTIMATE, SECOND, TRACE, si_axis
+from protocols.analysis.common.figure_style import ESTIMATE, SECOND, TRACE, si_axis
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

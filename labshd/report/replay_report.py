@@ -10,15 +10,15 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from labshd.predicting import REPLAYED, REPLAYED_ROWS
+from labshd.analysis.prediction import REPLAYED, REPLAYED_ROWS
 from labshd.report.page import Page, Section
 from labshd.report.replay_figures import Course, bands_figure
-from labshd.run_files import read_json, read_table
+from labshd.runs.files import read_json, read_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from labshd.runs import Run
+    from labshd.runs.run import Run
 
 _LIKELY = 0.01  # part of the simulations with as few readings inside, below which the page warns
 _CAPTION = (
@@ -67,7 +67,7 @@ def add_replayed(section: Section, folder: Path, unit: str) -> None:
 
 
 def _row(one: dict[str, Any], unit: str) -> list[str]:
-    from protocols.analysis.style import value_text
+    from protocols.analysis.common.figure_style import value_text
 
     off = value_text(one[f"rms_deviation_{unit}"], None, unit).removesuffix(" (no uncertainty)")
     expected = f"95 ± {100 * one['inside_std']:.1f} %"

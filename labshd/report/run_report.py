@@ -17,8 +17,8 @@ from labshd.report.page import Page, Section
 from labshd.report.replay_report import add_replay
 from labshd.report.sections import add_fit_of_run, add_numbers, caption_of
 from labshd.report.training_report import add_training
-from labshd.runs import Run
-from protocols.protocol import Protocol, Series, segments
+from labshd.runs.run import Run
+from protocols.common.protocol import Protocol, Series, segments
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -179,7 +179,7 @@ def figures_of(run: Run, array: str = "", at: tuple[int, int] = (0, 0)) -> list[
 
 def protocol_of(run: Run) -> Protocol | None:
     """The protocol of a run with the settings it ran with; None for other runs, or where it is not known here."""
-    from protocols import catalogue
+    from protocols.common import catalogue
 
     # Only by name: a run that came from elsewhere must not make us execute a file that it names.
     if run.kind != "protocol" or run.name not in catalogue.names():

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from instruments.errors import InputError
-from labshd.fitting import fit_again
+from labshd.analysis.fit import fit_again
 from labshd.report import numbers
 from labshd.report.page import Page, Section
-from labshd.runs import Run
+from labshd.runs.run import Run
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def _symmetry_sentence(point: EstimatedSymmetryPoint, unit: str) -> str:
 def add_fit(section: Section, fit: Fit) -> Section:
     """Add a fit: verdict, parameters with standard deviations, symmetry points, figures."""
     from labshd.report.fit_figures import fit_figures
-    from protocols.analysis import merits
+    from protocols.analysis.update import merits_of_fit as merits
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
     section.text(*(_symmetry_sentence(point, fit.unit) for point in fit.symmetry_points))

@@ -10,12 +10,12 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from labshd.training.figures import smooth
-from protocols.analysis.style import DOWN, ESTIMATE, FAINT, SECOND, TRACE, UP, legend, new_figure
+from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, SECOND, TRACE, UP, legend, new_figure
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from labshd.runs import Run
+    from labshd.runs.run import Run
 
 MOST = 16  # weights of one sheet
 _COLUMNS = 4

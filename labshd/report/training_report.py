@@ -9,9 +9,9 @@ from instruments.errors import InputError
 from labshd.report.page import Page
 from labshd.report.sections import caption_of
 from labshd.report.training_figures import loss_figure, portraits_figure, pulses_figure
-from labshd.run_files import read_table
-from labshd.runs import Run
-from labshd.training_record import TWIN_STEPS
+from labshd.runs.files import read_table
+from labshd.runs.run import Run
+from labshd.station_training.record import TWIN_STEPS
 
 
 def add_training(page: Page, run: Run) -> None:

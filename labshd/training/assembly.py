@@ -169,7 +169,7 @@ def referred(core: Calibration, auxiliary: Calibration) -> Calibration:
 
 def simulated_arrays(model: Any, calibration: Calibration, **more: Any) -> Maker:
     """A `Maker` of simulated crosspoints of a device model, started at the reference; `more` as of `SimCrosspoints`."""
-    from sim_device.crosspoints import SimCrosspoints
+    from sim_device.arrays.crosspoints import SimCrosspoints
 
     seed = int(more.pop("seed", 0))
 

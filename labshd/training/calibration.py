@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from instruments.errors import InputError
-from sim_device.device_model import DeviceModel
-from sim_device.fitted import FittedDevice
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.fitted import FittedDevice
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import math
 
 import numpy as np
 
-from sim_device import kernels
-from sim_device.compiling import njit
-from sim_device.counter_random import compiled, inlined, mixed, u32
+from sim_device.arrays import kernels
+from sim_device.arrays.compiling import njit
+from sim_device.arrays.counter_random import compiled, inlined, mixed, u32
 
 _WEYL = u32(0x9E3779B9)
 _ALL = 4294967296.0  # 2^32: a line of probability p fires where its 32 random bits are below p 2^32

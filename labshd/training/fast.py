@@ -12,9 +12,9 @@ from instruments.crosspoints import FloatArray, Readings
 from labshd.training.algorithms import SGD, SHD, Algorithm
 from labshd.training.tasks import LinearTask, Task
 from labshd.training.tile import Tile, unread
-from protocols.protocol import Points
-from sim_device.crosspoints import SimCrosspoints
-from sim_device.device_array import Loop
+from protocols.common.protocol import Points
+from sim_device.arrays.crosspoints import SimCrosspoints
+from sim_device.arrays.device_array import Loop
 
 
 def loops_of(task: Task, layers: Sequence[Algorithm]) -> list[Loop] | None:

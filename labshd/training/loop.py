@@ -17,8 +17,8 @@ from labshd.training.pulse_train import Pulsing
 from labshd.training.statistics import mean_of_series
 from labshd.training.tasks import LinearTask, Task
 from labshd.training.tile import Tile
-from protocols.protocol import Points
-from sim_device.device_array import Loop
+from protocols.common.protocol import Points
+from sim_device.arrays.device_array import Loop
 
 
 @dataclass(frozen=True)

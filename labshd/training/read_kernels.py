@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sim_device.compiling import njit
-from sim_device.counter_random import compiled, inlined, normal, u32
+from sim_device.arrays.compiling import njit
+from sim_device.arrays.counter_random import compiled, inlined, normal, u32
 
 
 @njit(**inlined)

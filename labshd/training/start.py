@@ -9,7 +9,7 @@ import numpy as np
 
 from labshd.training.tile import Tile
 from labshd.training.zero_shift import WriteVerify, program
-from protocols.protocol import Points
+from protocols.common.protocol import Points
 
 PHASE = "write-verify"
 

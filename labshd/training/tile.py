@@ -13,7 +13,7 @@ from instruments.errors import InputError, RunError
 from labshd.training.calibration import Calibration
 from labshd.training.pulse_train import Keys, Pulsing, update_pulses
 from labshd.training.read_path import Draws, ReadPath
-from protocols.protocol import Points
+from protocols.common.protocol import Points
 
 KEPT = 64  # crosspoints; of larger arrays nobody wants every reading
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import Crosspoints, FloatArray
 from instruments.errors import InputError, RunError
-from protocols.protocol import Points, Series
+from protocols.common.protocol import Points, Series
 from protocols.symmetry_point import SymmetryPoint
 
 _SHARE = 0.7  # of the distance to the target that write-verify goes at once: steps differ, and overshoot costs pulses

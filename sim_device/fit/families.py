@@ -10,13 +10,13 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from sim_device.device_model import DeviceModel
 from sim_device.fit import kernels
 from sim_device.fit.estimate import Estimate, Shape, maximum
 from sim_device.fit.scatter import local_scatter
 from sim_device.fit.trace import Trace
-from sim_device.models import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
-from sim_device.table import TableStep
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.formulas import ConstantStep, ExponentialStep, LinearStep, PowerStep, SoftBounds
+from sim_device.models.table import TableStep
 
 STEEPEST = 20.0  # θ2: a step that falls by e^40 over the range
 NODES = 33  # of a table made from curved steps

@@ -9,7 +9,6 @@ from scipy import stats
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from sim_device.device_model import DeviceModel
 from sim_device.fit.abrupt import abrupt
 from sim_device.fit.average import averaged
 from sim_device.fit.checks import Check, Filtered, filtered, share_of, variance, whiteness
@@ -20,7 +19,8 @@ from sim_device.fit.noise import noise_of
 from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import symmetry_points
 from sim_device.fit.trace import Trace
-from sim_device.table import TableStep
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.table import TableStep
 
 FOLDS = 3  # readings are left out in so many turns, and predicted from the others
 MOVE = 1e-3  # standard errors by which a parameter is moved for a derivative

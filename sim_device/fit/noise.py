@@ -6,7 +6,7 @@ import numpy as np
 
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.flexible import robust_covariance
-from sim_device.fitted import Noise
+from sim_device.models.fitted import Noise
 
 
 def noise_of(estimate: Estimate) -> Noise:

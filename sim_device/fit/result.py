@@ -9,7 +9,6 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from sim_device.device_model import DeviceModel
 from sim_device.fit.checks import Check, Filtered
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.flexible import robust_covariance
@@ -18,7 +17,8 @@ from sim_device.fit.known_steps import Before
 from sim_device.fit.noise import noise_json, noise_names
 from sim_device.fit.steps import Steps, steps_of
 from sim_device.fit.symmetry import EstimatedSymmetryPoint
-from sim_device.fitted import (
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.fitted import (
     Covariance,
     FittedDevice,
     FittedSymmetryPoint,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TypeVar, cast
 
 from instruments.crosspoints import FloatArray
-from sim_device.compiling import njit
+from sim_device.arrays.compiling import njit
 
 # STRAIGHT is LINEAR without write noise and drift; HARD are constant steps up to a hard bound.
 LINEAR, POLYNOMIAL, PIECEWISE, EXPONENTIAL, POWER, HARD, STRAIGHT = range(7)

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from sim_device.device_model import DeviceModel
 from sim_device.fit.abrupt import abrupt
 from sim_device.fit.average import averaged
 from sim_device.fit.checks import Check, checks_of, filtered
@@ -24,7 +23,8 @@ from sim_device.fit.noise import noise_of
 from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import CLEAR, EstimatedSymmetryPoint, symmetry_points
 from sim_device.fit.trace import Trace
-from sim_device.models import LinearStep, SoftBounds
+from sim_device.models.device_model import DeviceModel
+from sim_device.models.formulas import LinearStep, SoftBounds
 
 Model = Literal["soft-bounds", "linear-step"]
 

@@ -12,21 +12,28 @@ from dataclasses import replace
 
 import numpy as np
 
+from instruments.bench.wiring import Kind, Relay, Source, Terminal, Wiring
 from instruments.clock import Clock, VirtualClock
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
-from instruments.wiring import Kind, Relay, Source, Terminal, Wiring
-from sim_device.virtual_bench import nets
-from sim_device.virtual_bench.bench_clock import BenchClock
-from sim_device.virtual_bench.cells import AT_REST, AppliedPulse, BetweenLines, Situation, at_terminals, cells_of
-from sim_device.virtual_bench.circuit import Circuit, Drive
+from sim_device.virtual_bench.boxes.common.generator import GeneratorTwin
+from sim_device.virtual_bench.boxes.twins import Plugged, Twin, make_twin
+from sim_device.virtual_bench.circuit import nets
+from sim_device.virtual_bench.circuit.bench_clock import BenchClock
+from sim_device.virtual_bench.circuit.cells import (
+    AT_REST,
+    AppliedPulse,
+    BetweenLines,
+    Situation,
+    at_terminals,
+    cells_of,
+)
+from sim_device.virtual_bench.circuit.nets import NAMES, Reach, Relays
+from sim_device.virtual_bench.circuit.surroundings import Circuit, Drive
+from sim_device.virtual_bench.circuit.terminals import MoreTerminals
 from sim_device.virtual_bench.connectors import Connectors
-from sim_device.virtual_bench.device import VirtualDevice
-from sim_device.virtual_bench.generator import GeneratorTwin
-from sim_device.virtual_bench.nets import NAMES, Reach, Relays
-from sim_device.virtual_bench.terminals import MoreTerminals
-from sim_device.virtual_bench.trains import Train
-from sim_device.virtual_bench.twins import Plugged, Twin, make_twin
+from sim_device.virtual_bench.devices.device import VirtualDevice
+from sim_device.virtual_bench.devices.trains import Train
 
 _SHARED = 0.5  # of a current into a source at 0 V that is left where a ground of like resistance takes the rest
 

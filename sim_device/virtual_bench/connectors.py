@@ -5,11 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from sim_device.virtual_bench.bench_clock import BenchClock
-from sim_device.virtual_bench.twins import Twin
+from sim_device.virtual_bench.boxes.twins import Twin
+from sim_device.virtual_bench.circuit.bench_clock import BenchClock
 
 if TYPE_CHECKING:
-    from sim_device.virtual_bench.visa import Port, VirtualVisaLibrary
+    from sim_device.virtual_bench.reach.visa import Port, VirtualVisaLibrary
 
 
 class Connectors:
@@ -20,13 +20,13 @@ class Connectors:
 
     @cached_property
     def _all_ports(self) -> dict[str, Port]:
-        from sim_device.virtual_bench.visa import Port
+        from sim_device.virtual_bench.reach.visa import Port
 
         return {resource: Port(twin) for resource, twin in self.twins.items()}
 
     @cached_property
     def _visa(self) -> VirtualVisaLibrary:
-        from sim_device.virtual_bench.visa import VirtualVisaLibrary
+        from sim_device.virtual_bench.reach.visa import VirtualVisaLibrary
 
         return VirtualVisaLibrary.around(self.ports(), self.clock)
 

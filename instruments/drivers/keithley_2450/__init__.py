@@ -1,0 +1,1 @@
+"""Keithley 2450: source-measure unit and list sweep."""

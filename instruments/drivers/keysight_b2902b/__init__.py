@@ -1,0 +1,1 @@
+"""Keysight B2902B: source-measure unit and list sweep."""

@@ -1,0 +1,1 @@
+"""Numbers from runs: fits of device models, predictions by simulated devices."""

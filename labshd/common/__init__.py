@@ -1,0 +1,1 @@
+"""What every room of labshd needs: problems in files, locks, progress, signals, provenance."""

@@ -1,0 +1,1 @@
+"""A recorded run against its own record of the wire, byte by byte."""

@@ -1,0 +1,49 @@
+"""How runs and campaigns show themselves in a notebook: how it ended, the numbers, and a figure."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from labshd.report import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from labshd.campaign.store import Campaign
+    from labshd.runs.run import Run
+
+_SENTENCE = 200  # characters of a text; longer ones are in the report
+
+
+def run_html(run: Run) -> str:
+    """A run: what, how it ended, every number with its uncertainty, and its first figure."""
+    from instruments.errors import LabshdError
+    from labshd.report.page import data_uri
+
+    facts = [("status", run.status), ("stopped because", run.why_stopped), ("readings", f"{run.readings}")]
+    facts += [("pulses", f"{run.pulses}"), *((name, said[:_SENTENCE]) for name, said in numbers.rows(run.result or {}))]
+    try:
+        picture = f'<img src="{data_uri(run.plot(), "png")}" alt="{escape(run.name)}" style="max-width: 38em">'
+    except LabshdError as error:
+        picture = f"<p>{escape(str(error))}</p>"
+    return f"<h4>{escape(f'{run.name} on {run.crosspoint}')}</h4>{_facts(facts)}{picture}<p>{escape(run.id)}</p>"
+
+
+def campaign_html(campaign: Campaign) -> str:
+    """A campaign: how it ended, and each step with its main numbers over the crosspoints."""
+    from labshd.campaign.summary import by_step
+
+    columns, rows = by_step(campaign)
+    facts = [("status", campaign.status), ("because", campaign.why_stopped)]
+    return f"<h4>{escape(str(campaign.info['name']))}</h4>{_facts(facts)}{_table(columns, rows)}"
+
+
+def _facts(facts: Iterable[tuple[str, str]]) -> str:
+    return _table((), [list(pair) for pair in facts if pair[1]])
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(name)}</th>" for name in columns)
+    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

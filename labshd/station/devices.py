@@ -1,0 +1,46 @@
+"""A device by name or file: a preset, a fitted device, the run that holds one; and simulated crosspoints of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from instruments.crosspoints import PulsePair
+from sim_device.arrays.crosspoints import NOMINAL, SimCrosspoints
+from sim_device.models.fitted import FittedDevice
+from sim_device.models.presets import Preset, preset
+from sim_device.models.voltage_law import VoltageLaw
+
+FITTED = "fitted.json"  # name of the fitted device in the folder of a run
+
+
+def fitted_or_preset(device: str, folder: Path | None = None) -> FittedDevice | Preset:
+    """`device` is a ``.json`` file of a fitted device, the folder of a run that was fitted, or the name of a preset.
+
+    Files are looked for beside `folder`. Raises `InputError` for an unknown preset, or a file that is missing or wrong.
+    """
+    path = (folder or Path()) / device
+    if path.is_dir():
+        return FittedDevice.load(path / FITTED)
+    if device.endswith(".json"):
+        return FittedDevice.load(path)
+    return preset(device)
+
+
+def simulated_crosspoints(
+    device: str,
+    folder: Path | None = None,
+    *,
+    shape: tuple[int, int] = (1, 1),
+    seed: int = 0,
+    pulses: PulsePair = NOMINAL,
+    law: VoltageLaw | None = None,
+    name: str = "simulated",
+) -> SimCrosspoints:
+    """Crosspoints of a device, as `fitted_or_preset` finds it. Its steps are those of `pulses`; others by the `law`."""
+    source = fitted_or_preset(device, folder)
+    if isinstance(source, FittedDevice):
+        made = SimCrosspoints.from_fitted(source, shape, seed=seed, pulses=pulses, law=law)
+    else:
+        made = SimCrosspoints.from_preset(source, shape, seed=seed, pulses=pulses, law=law)
+    made.name = name
+    return made

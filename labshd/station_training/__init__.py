@@ -1,0 +1,1 @@
+"""Training on the crosspoints of a station: calibrated, recorded, beside simulated twins."""

@@ -1,0 +1,1 @@
+"""Which crosspoints of an array work, and how alike are they?"""

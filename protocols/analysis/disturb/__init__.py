@@ -1,0 +1,1 @@
+"""What do readings, and pulses on neighbours, do to a crosspoint?"""

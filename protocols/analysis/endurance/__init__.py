@@ -1,0 +1,1 @@
+"""How does the window change with cycles, and when does it close?"""

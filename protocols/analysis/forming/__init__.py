@@ -1,0 +1,1 @@
+"""At which voltage did the filament form?"""

@@ -1,0 +1,1 @@
+"""Where does a current-voltage loop switch, and how alike are the cycles?"""

@@ -1,0 +1,1 @@
+"""What does a conductance do at rest? Level, drift, spectrum, telegraph noise."""

@@ -1,0 +1,1 @@
+"""Was the target reached, with how many pulses, how far off?"""

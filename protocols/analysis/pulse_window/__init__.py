@@ -1,0 +1,1 @@
+"""How does a step depend on the voltage and the width of a pulse?"""

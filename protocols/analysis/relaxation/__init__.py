@@ -1,0 +1,1 @@
+"""How does a conductance settle after a pulse?"""

@@ -1,0 +1,1 @@
+"""How is a conductance kept over time?"""

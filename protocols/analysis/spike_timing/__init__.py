@@ -1,0 +1,1 @@
+"""How does a step depend on the delay between two spikes?"""

@@ -1,0 +1,1 @@
+"""Where is the symmetry point, and how sure is that?"""

@@ -1,0 +1,1 @@
+"""How large is a step, and on what does it depend? ΔG±(G) and figures of merit."""

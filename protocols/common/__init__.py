@@ -1,0 +1,1 @@
+"""What protocols are made of: points and settings, stop rules, timing, turns. Imports no single protocol."""

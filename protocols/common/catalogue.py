@@ -1,0 +1,107 @@
+"""Protocols by name, or by the path of a user's own file; nothing is imported before it is asked for."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import importlib.util
+import inspect
+import sys
+import traceback
+from pathlib import Path
+
+from instruments.errors import InputError
+from protocols.common.protocol import Protocol
+
+# name -> (module, class): a name costs no import until it is used.
+_KNOWN: dict[str, tuple[str, str]] = {
+    "array-map": ("protocols.array_map", "ArrayMap"),
+    "endurance": ("protocols.endurance", "Endurance"),
+    "forming": ("protocols.forming", "Forming"),
+    "half-select": ("protocols.half_select", "HalfSelect"),
+    "iv-sweep": ("protocols.iv_sweep", "IVSweep"),
+    "program": ("protocols.program", "Program"),
+    "pulse-window": ("protocols.pulse_window", "PulseWindow"),
+    "read-disturb": ("protocols.read_disturb", "ReadDisturb"),
+    "read-noise": ("protocols.read_noise", "ReadNoise"),
+    "relaxation": ("protocols.relaxation", "Relaxation"),
+    "retention": ("protocols.retention", "Retention"),
+    "spike-timing": ("protocols.spike_timing", "SpikeTiming"),
+    "symmetry-point": ("protocols.symmetry_point", "SymmetryPoint"),
+    "update-response": ("protocols.update_response", "UpdateResponse"),
+}
+
+
+def names() -> list[str]:
+    """Names of the protocols that come with labshd, sorted."""
+    return sorted(_KNOWN)
+
+
+def find(name: str) -> type[Protocol]:
+    """The protocol of a name, such as "update-response", or of a Python file, such as "my_protocol.py".
+
+    A file is executed; it must define exactly one subclass of `Protocol`, or one with the name given after a colon:
+    "my_protocols.py:retention-fast".
+
+    Raises
+    ------
+    InputError
+        Unknown name (the known ones and the nearest are listed), no such file, or a file without a usable protocol.
+    """
+    path, _, wanted = name.partition(".py")
+    if ".py" in name and (not wanted or wanted.startswith(":")):
+        return _from_file(Path(path + ".py").expanduser(), wanted.removeprefix(":"))
+    if name in _KNOWN:
+        module, class_name = _KNOWN[name]
+        return getattr(importlib.import_module(module), class_name)
+    near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.4)
+    hint = f"did you mean '{near[0]}'? " if near else ""
+    raise InputError(
+        f"there is no protocol '{name}'; {hint}Known are {', '.join(names())}, or the path of your own my_protocol.py"
+    )
+
+
+def _from_file(path: Path, wanted: str) -> type[Protocol]:
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; give the path of a Python file that defines a protocol")
+    module_name = f"labshd_user_protocol_{path.stem}"
+    spec = importlib.util.spec_from_file_location(module_name, path)
+    if spec is None or spec.loader is None:
+        raise InputError(f"{path} cannot be read as Python; give a .py file that defines a protocol")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # pydantic looks annotations up there
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[module_name]
+        raise InputError(f"{path}{_line(error, path)} does not run: {type(error).__name__}: {error}") from error
+    return _only([c for c in vars(module).values() if _defined_in(c, module_name)], path, wanted)
+
+
+def _line(error: Exception, path: Path) -> str:
+    """Where in the file an error came from: ":12" for line 12."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((f":{frame.lineno}" for frame in reversed(frames) if frame.filename == str(path)), "")
+
+
+def _defined_in(item: object, module_name: str) -> bool:
+    if not (inspect.isclass(item) and issubclass(item, Protocol) and item.__module__ == module_name):
+        return False
+    return not inspect.isabstract(item)
+
+
+def _only(found: list[type[Protocol]], path: Path, wanted: str) -> type[Protocol]:
+    for protocol in found:
+        missing = [attribute for attribute in ("name", "title") if not hasattr(protocol, attribute)]
+        if missing:
+            lacks = " and no ".join(missing)
+            raise InputError(f"{path}: {protocol.__name__} has no {lacks}; give it name = '...' and title = '...'")
+    chosen = [protocol for protocol in found if not wanted or protocol.name == wanted]
+    if len(chosen) == 1:
+        return chosen[0]
+    if not found:
+        raise InputError(
+            f"{path} defines no protocol: it needs a class derived from protocols.common.protocol.Protocol"
+        )
+    listed = ", ".join(protocol.name for protocol in found)
+    raise InputError(f"{path} defines {listed}; name one of them, such as {path}:{found[0].name}")

@@ -1,0 +1,1 @@
+"""Simulated crosspoints: arrays of devices, the compiled loops that run them, their random numbers."""

@@ -1,0 +1,1 @@
+"""Twin of the Keithley 2450."""

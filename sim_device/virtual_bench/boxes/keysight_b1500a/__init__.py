@@ -1,0 +1,1 @@
+"""Twin of the Keysight B1500A."""

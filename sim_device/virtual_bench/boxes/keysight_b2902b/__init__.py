@@ -1,0 +1,1 @@
+"""Twin of the Keysight B2902B."""

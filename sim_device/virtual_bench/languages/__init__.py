@@ -1,0 +1,1 @@
+"""The languages that instruments speak: SCPI, TSP, FLEX."""

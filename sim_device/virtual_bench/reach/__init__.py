@@ -1,0 +1,1 @@
+"""Ways to reach the twins: a VISA library, TCP sockets, HiSLIP, a recording that answers again."""
