@@ -15,7 +15,8 @@ import time
 import numpy as np
 import pyvisa
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Origin
 from instruments.drivers import load

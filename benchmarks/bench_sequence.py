@@ -15,7 +15,8 @@ import time
 
 import numpy as np
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair
 from instruments.drivers import load

@@ -26,7 +26,7 @@ from instruments.wire import Wire
 
 STATION = Path(__file__).parents[1] / "data/stations/ecram.toml"
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=10**9)
-SERVE = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+SERVE = "import sys; from labshd.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
 
 
 def cycles_per_second(generator: Keysight81160A, smu: Keithley2450, cycles: int) -> float:

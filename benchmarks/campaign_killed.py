@@ -18,7 +18,7 @@ from campaign_64 import CAMPAIGN, station
 from labshd.campaign.runner import run_campaign
 from labshd.campaign.store import Campaign, open_campaign
 
-CHILD = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+CHILD = "import sys; from labshd.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
 CROSSPOINTS = 3
 
 

@@ -19,7 +19,7 @@ from campaign_64 import station
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 WIDTH = 112  # characters of the terminal
-CHILD = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+CHILD = "import sys; from labshd.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
 CAMPAIGN = """# From pristine to a symmetry point, every crosspoint of the array.
 name = "array overnight"
 station = "bench.toml"

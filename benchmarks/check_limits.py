@@ -20,7 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import (
     TERMINALS,
     BiasLevels,

@@ -21,7 +21,7 @@ def seconds(*command: str) -> float:
 
 def main(repeats: int) -> None:
     """Print the table."""
-    labshd = (sys.executable, "-m", "labshd.cli.main")
+    labshd = (sys.executable, "-m", "labshd")
     rows = {
         "python -c pass": (sys.executable, "-c", "pass"),
         "labshd --help": (*labshd, "--help"),

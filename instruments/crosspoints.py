@@ -194,11 +194,7 @@ class Crosspoints(ABC):
         was not held is NaN there. A backend may hold crosspoints one after the other or side by side. Close the
         iterator to stop. Raises `LimitError` before anything is driven; afterwards nothing is.
         """
-        if self.shape == (1, 1):
-            raise InputError(f"{self.name} cannot be held at a voltage; sweep a bench, its rehearsal, or a simulation")
-        from instruments.bench.sweeps import by_views  # which is made of what is defined here
-
-        return by_views(self, voltages, compliance, dwell)
+        raise InputError(f"{self.name} cannot be held at a voltage; sweep a bench, its rehearsal, or a simulation")
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update: each crosspoint gets one pulse per slot in which its two lines coincide."""

@@ -3,8 +3,8 @@
 "When enough equal number of incremental and decremental changes are applied ... in a random order, the conductance
 value converges to the vicinity of the symmetry point" (Onen et al. 2022, arXiv 2201.13377; zero-shifting: Kim et al.
 2019, arXiv 1907.10228). The tail of such a run wanders by R/(2√N); the estimate is drawn from the likelihood of all
-readings with their known pulse signs instead (`protocols.analysis.symmetry.estimate`). Steered, the pulses are those that tell
-most of it (`protocols.closed_loop.steering`).
+readings with their known pulse signs instead (`protocols.analysis.symmetry.estimate`). Steered, the pulses are those
+that tell most of it (`protocols.closed_loop.steering`).
 """
 
 from __future__ import annotations
@@ -177,7 +177,7 @@ def _block(search: Search, method: str) -> IntArray:
 def _steered(search: Search) -> Steps:
     """A ramp up and down, then blocks chosen for each crosspoint by what is known of it."""
     size = max(20, search.settings.block // 4 * 2)
-    if search.settings.prior is not None:
+    if search.settings.known is not None:
         for length in search.drive_length.values():
             length[:] = min(search.settings.drive, 2 * CHUNK)
     yield from search.drive(1, DRIVE_UP)

@@ -5,7 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.clock import VirtualClock
 from instruments.crosspoints import Origin, Pulse, PulsePair, Status

@@ -12,7 +12,7 @@ import pytest
 from served import served
 
 from instruments.errors import BenchInUse, NotAnswering
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.runs.run import open_run
 from labshd.station import bench_lock
 from labshd.station.bench_lock import BenchLock, Holder, ask_to_stop, holders, resource_key
@@ -187,7 +187,7 @@ def test_safe_switches_off_in_spite_of_a_lock_and_says_who_does_not_let_go(tmp_p
 
 RUNS = """
 import sys
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair
 from instruments.drivers import load

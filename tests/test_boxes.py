@@ -9,14 +9,15 @@ import numpy as np
 import pytest
 from rich_device import recorded
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Origin, Pulse, PulsePair, Status
 from instruments.drivers import load
 from instruments.errors import InputError, InstrumentError, NotAnswering
 from instruments.limits import Limits
 from instruments.wire import Wire
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.recording.recorder import record
 from labshd.replay.byte_by_byte import replay
 from labshd.runs.run import open_run

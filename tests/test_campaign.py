@@ -21,7 +21,7 @@ from labshd.campaign.runner import resume_campaign, run_campaign
 from labshd.campaign.schema import read_campaign
 from labshd.campaign.store import open_campaign
 from labshd.campaign.units import units_of
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.runs.files import AppendFile, read_json, write_json
 from labshd.runs.run import list_runs
 
@@ -287,7 +287,7 @@ def test_what_was_cut_off_anywhere_goes_on_with_the_same_readings(here, monkeypa
     assert any(run.info.get("continued") for run in done.runs().values())
 
 
-CHILD = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+CHILD = "import sys; from labshd.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a signal of POSIX systems")

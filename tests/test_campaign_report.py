@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from instruments.errors import InputError
 from labshd.campaign.runner import run_campaign
 from labshd.campaign.store import Campaign
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.common.provenance import What, Where
 from labshd.recording.recorder import record
 from labshd.report.campaign_report import campaign_page

@@ -11,7 +11,7 @@ import pytest
 import labshd.runs.run
 from instruments.crosspoints import Readings
 from instruments.errors import InputError
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.common.provenance import What, Where
 from labshd.runs.catalogue import Filter, find_runs, moment, query, table
 from labshd.runs.files import read_json, write_json

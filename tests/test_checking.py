@@ -18,7 +18,7 @@ from instruments.limits import Limits
 from instruments.roles import Interlock, PulseSource, SourceMeasureUnit
 from instruments.units import share
 from instruments.wire import Wire
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.recording.recorder import record
 from labshd.station.check import Budget, MeasuredResistor, check_bench
 from labshd.station.station import open_station

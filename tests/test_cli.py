@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from labshd.cli.main import COMMANDS, main
+from labshd.cli.command_line import COMMANDS, main
 
 ROOT = Path(__file__).parents[1]
 ECRAM = str(ROOT / "data" / "stations" / "ecram.toml")
@@ -31,7 +31,7 @@ def labshd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captu
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from labshd.cli.main import main; code = main(['--help']); "
+        "import sys; from labshd.cli.command_line import main; code = main(['--help']); "
         f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr); sys.exit(code)"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -11,7 +11,7 @@ import pytest
 
 from instruments.crosspoints import Pulse, PulsePair, Readings
 from instruments.errors import InputError
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.common.provenance import What, Where
 from labshd.runs.export import export_run, write_table
 from labshd.runs.run import open_run

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, MatrixCabling, Terminal, Wiring
 from instruments.crosspoints import Origin, Pulse, PulsePair, Readings, Status
 from instruments.drivers import known, load

@@ -29,7 +29,7 @@ def _rows(runs: Path) -> int:
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_an_interrupted_run_is_safe_kept_and_fitted(tmp_path: Path, name: str) -> None:
     command = [
-        sys.executable, "-m", "labshd.cli.main", "run", "update-response", "--station", str(ECRAM), "--rehearse", "--json",
+        sys.executable, "-m", "labshd", "run", "update-response", "--station", str(ECRAM), "--rehearse", "--json",
         "--pulses", "300", "--cycles", "1000", "--runs", str(tmp_path),
     ]  # fmt: skip
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT)

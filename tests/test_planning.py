@@ -10,7 +10,7 @@ import pytest
 
 from instruments.errors import InputError
 from labshd.campaign.plan import plan_campaign, plan_protocol
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.recording.recorder import record
 from labshd.station.station import open_station
 from protocols.read_noise import ReadNoise

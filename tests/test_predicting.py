@@ -11,7 +11,7 @@ import pytest
 from instruments.errors import InputError
 from labshd.analysis.fit import fit_run
 from labshd.analysis.prediction import REPLAYED, predict
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.recording.recorder import record
 from labshd.report.run_report import write_report
 from labshd.runs.run import Run, open_run

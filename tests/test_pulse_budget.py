@@ -13,7 +13,7 @@ import pytest
 from served import served
 
 from instruments.errors import InstrumentError, LimitError
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.recording.recorder import record, run_of
 from labshd.runs.pulse_notes import NOTES, PulseNotes, fired_in
 from labshd.runs.run import open_run
@@ -159,7 +159,7 @@ def test_the_command_line_tells_pulses_in_doubt(tmp_path, runs, monkeypatch, cap
 CHILD = """
 import sys
 from labshd import pulse_budget
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 sys.exit(main(sys.argv[1:]))
 """
 

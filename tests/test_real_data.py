@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 GONG = DATA / "gong_reram" / "gong_et_al.csv"

@@ -11,8 +11,9 @@ import pytest
 
 from instruments.crosspoints import Readings, Status
 from instruments.errors import InputError
+from labshd.common import numbers
 from labshd.common.provenance import StationRecord, What, Where
-from labshd.report import Page, figures, numbers, write_report
+from labshd.report import Page, figures, write_report
 from labshd.report.page import data_uri
 from labshd.runs.importing import import_files
 from labshd.runs.run import open_run

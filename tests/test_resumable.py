@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from test_recorder import Ramp
 
-from instruments.bench.sweeps import Levels
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair, Readings, Status, index_pair
 from instruments.errors import RunError
+from instruments.levels import Levels
 from labshd.campaign.resumable import Journal, ResumableCrosspoints
 from labshd.recording.continuing import taken_before
 from labshd.recording.recorder import record, run_of

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pymeasure.test import expected_protocol
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair, Readings, Status
 from instruments.drivers import load

@@ -9,7 +9,7 @@ import pytest
 
 from instruments.crosspoints import Pulse, PulsePair
 from instruments.errors import InputError
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.station.station import open_station
 from labshd.station.station_file import read_station_file
 from sim_device.arrays.crosspoints import SimCrosspoints

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from test_phases import crossbar, three
 
-from instruments.bench.bench import Bench, BenchCrosspoints, ReadSetting
+from instruments.bench.bench import Bench, ReadSetting
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.phases import Phase, setup
 from instruments.bench.relay_check import RelayCheck
 from instruments.bench.wiring import BiasLevels, Kind, MatrixCabling, ReadGate, Relay, Source, Terminal, Wiring

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_bench import TWO, bench
 
-from instruments.bench.sweeps import Levels
 from instruments.crosspoints import Status
 from instruments.errors import InputError, LimitError, NotAnswering
+from instruments.levels import Levels
 from instruments.limits import Limits
 from instruments.roles import Measurement
 

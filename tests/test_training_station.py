@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from instruments.errors import InputError, LimitError
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.report.run_report import write_report
 from labshd.runs.run import Run, list_runs, open_run
 from labshd.station.station import Station, open_station

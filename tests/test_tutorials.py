@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 
 ROOT = Path(__file__).parents[1]
 TUTORIALS = {

@@ -15,7 +15,7 @@ from instruments.drivers import load
 from instruments.errors import NotAnswering
 from instruments.limits import Limits
 from instruments.wire import Wire
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from sim_device.virtual_bench import VirtualBench, make_devices
 from sim_device.virtual_bench.reach.server import BenchServer, SkippingClock
 
@@ -150,7 +150,7 @@ STATION = Path(__file__).parents[1] / "data/stations/ecram.toml"
 
 
 def test_the_command_serves_a_station_until_it_is_interrupted():
-    code = "import sys; from labshd.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from labshd.cli.command_line import main; sys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", code, "virtual-bench", str(STATION), "--first-port", "0", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         resources = json.loads(process.stdout.readline())["resources"]

@@ -10,7 +10,7 @@ import pytest
 
 from instruments.bench.phases import Condition
 from instruments.errors import InputError
-from labshd.cli.main import main
+from labshd.cli.command_line import main
 from labshd.station.schema import BenchFile
 from labshd.station.station_file import read_station_file
 from labshd.station.wiring_drawing import save_drawing

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from instruments.crosspoints import Crosspoints, Index, Origin, PulsePair, Readings, counts_for, index_pair
+from instruments.crosspoints import Crosspoints, Index, Origin, PulsePair, Readings, Sweep, counts_for, index_pair
 from instruments.errors import InputError
+from instruments.levels import by_views
 
 
 class Assembled(Crosspoints):
@@ -64,6 +65,10 @@ class Assembled(Crosspoints):
                 for key in ("conductance", "voltage", "current", "time", "status")
             )
         )
+
+    def sweep(self, voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike = 0.0) -> Sweep:
+        """One crosspoint after the other, each as its own kind does."""
+        return by_views(self, voltages, compliance, dwell)
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the clock of every crosspoint."""

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from instruments.bench.bench import Bench
 from instruments.bench.phases import Phase
 from instruments.bench.wiring import Kind, ReadGate
 from instruments.crosspoints import FloatArray, IntArray, PulsePair, Readings, Status
 from instruments.errors import InstrumentError, LabshdError
 from instruments.limits import BURST_DUTY, Limits
 from instruments.sequences import Plan, Sequencer, Taken, conductances, is_held
-
-if TYPE_CHECKING:
-    from instruments.bench.bench import Bench
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from instruments.bench.sweeps import Levels
 from instruments.crosspoints import (
     Crosspoints,
     Index,
@@ -32,6 +31,7 @@ from instruments.crosspoints import (
     steps_of,
 )
 from instruments.errors import RunError
+from instruments.levels import Levels
 from labshd.runs.files import AppendFile
 from protocols.common.protocol import Series
 

@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from instruments.bench.bench import BenchCrosspoints
+from instruments.bench.block import BenchCrosspoints
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, InstrumentError, LabshdError, RunError
 from labshd.campaign import store

@@ -18,6 +18,7 @@ from labshd.common.locks import is_held
 from labshd.common.toml_file import nearest
 from labshd.runs.files import read_json, write_json
 from labshd.runs.run import Run, list_runs, runs_folder
+from labshd.runs.shows import shown
 from labshd.runs.writer import LOCK_NAME, new_folder
 
 if TYPE_CHECKING:
@@ -110,9 +111,7 @@ class Campaign:
         return {**named, "skipped": counts["skip"], "to_come": counts["run"], "pulses": pulses}
 
     def _repr_html_(self) -> str:
-        from labshd.report.notebook import campaign_html
-
-        return campaign_html(self)
+        return shown().campaign_html(self)
 
 
 def outcome_of(unit: Unit, run: Run) -> Outcome:

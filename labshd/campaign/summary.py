@@ -12,7 +12,7 @@ from instruments.units import text
 from labshd.campaign.ledger import Outcome
 from labshd.campaign.store import Campaign
 from labshd.campaign.units import Unit
-from labshd.report.numbers import readable, split_unit, std_key
+from labshd.common.numbers import readable, split_unit, std_key
 
 _NUMBERS = 3  # of a step in a table
 

@@ -58,7 +58,7 @@ def replay(run: Run) -> Replayed:
 
     Raises `InputError` for a run that has no instruments, or that does not keep all that it was made of.
     """
-    from instruments.bench.bench import BenchCrosspoints
+    from instruments.bench.block import BenchCrosspoints
     from labshd.replay.recorded_bench import recorded_bench, station_of_run
     from sim_device.virtual_bench.reach.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
 

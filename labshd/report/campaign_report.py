@@ -10,7 +10,7 @@ import numpy as np
 from labshd.campaign.ledger import Outcome
 from labshd.campaign.store import Campaign
 from labshd.campaign.summary import Value, by_step, values_of
-from labshd.report.numbers import number_text, readable, split_unit
+from labshd.common.numbers import number_text, readable, split_unit
 from labshd.report.page import Page, Section
 from protocols.analysis.common.figure_style import ESTIMATE, FAINT, new_figure, si_axis
 

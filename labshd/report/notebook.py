@@ -5,10 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from labshd.report import numbers
+from labshd.common import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+
+    from matplotlib.figure import Figure
 
     from labshd.campaign.store import Campaign
     from labshd.runs.run import Run
@@ -47,3 +49,21 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     head = "".join(f"<th>{escape(name)}</th>" for name in columns)
     body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+class Drawn:
+    """What runs and campaigns ask for when they show themselves (`labshd.runs.shows`)."""
+
+    def figures(self, run: Run, array: str, place: tuple[int, int]) -> list[Figure]:
+        """The figures of the report of one crosspoint."""
+        from labshd.report.run_report import figures_of
+
+        return figures_of(run, array, place)
+
+    def run_html(self, run: Run) -> str:
+        """A run."""
+        return run_html(run)
+
+    def campaign_html(self, campaign: Campaign) -> str:
+        """A campaign."""
+        return campaign_html(campaign)

@@ -12,7 +12,8 @@ from pydantic import ValidationError
 
 from instruments.errors import InputError
 from instruments.units import text
-from labshd.report import figures, numbers
+from labshd.common import numbers
+from labshd.report import figures
 from labshd.report.page import Page, Section
 from labshd.report.replay_report import add_replay
 from labshd.report.sections import add_fit_of_run, add_numbers, caption_of

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from instruments.errors import InputError
 from labshd.analysis.fit import fit_again
-from labshd.report import numbers
+from labshd.common import numbers
 from labshd.report.page import Page, Section
 from labshd.runs.run import Run
 

@@ -14,6 +14,7 @@ from instruments.crosspoints import Readings, no_readings
 from instruments.errors import InputError
 from labshd.common.locks import is_held
 from labshd.runs.files import points_name, read_json, read_points, read_table, write_json
+from labshd.runs.shows import shown
 from labshd.runs.writer import FORMAT, FORMAT_VERSION, LOCK_NAME, NAME_KEYS
 from protocols.common.protocol import UNKNOWN_COUNT, Series, known_counts
 
@@ -142,18 +143,14 @@ class Run:
 
         Of a protocol of one's own it is the trace: code that a run names is not run.
         """
-        from labshd.report.run_report import figures_of
-
-        return figures_of(self, array, (row, column))
+        return shown().figures(self, array, (row, column))
 
     def plot(self, row: int = 0, column: int = 0, array: str = "") -> Figure:
         """The first of `figures`. `InputError` where nothing was measured."""
         return self.figures(row, column, array)[0]
 
     def _repr_html_(self) -> str:
-        from labshd.report.notebook import run_html
-
-        return run_html(self)
+        return shown().run_html(self)
 
     def keep(self, **entries: Any) -> Run:
         """The run with entries such as `result` put into its run.json."""
@@ -283,13 +280,3 @@ def _open_or_damaged(folder: Path) -> Run:
         return open_run(folder)
     except InputError as error:
         return Run(folder, {"status": "damaged", "why_stopped": str(error), "ended": folder.name[:19]})
-
-
-def table(runs: str | Path | None = None, **chosen: Any) -> pd.DataFrame:
-    """All runs as a table, the newest last: ``labshd.runs.run.table(protocol="symmetry-point", since="7 d")``.
-
-    `chosen` are the fields of `labshd.runs.catalogue.Filter`; columns such as ``result.std_S`` hold numbers and settings.
-    """
-    from labshd.runs import catalogue
-
-    return catalogue.table(catalogue.Filter(**chosen), runs)

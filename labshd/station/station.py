@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from instruments.bench.bench import BenchCrosspoints
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.shared_lines import half_selected
 from instruments.clock import RealClock
 from instruments.crosspoints import Crosspoints

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.bench.assembled import Assembled
-from instruments.bench.bench import BenchCrosspoints
+from instruments.bench.block import BenchCrosspoints
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from labshd.common.station_of import belongs

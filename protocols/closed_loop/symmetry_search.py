@@ -5,28 +5,78 @@ from __future__ import annotations
 import math
 from collections.abc import Generator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
+from typing import Protocol as Interface
 
 import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import Crosspoints, FloatArray, IntArray, Readings
 from instruments.units import text
-from protocols.analysis.symmetry.estimate import Estimate, estimate
+from protocols.analysis.symmetry.estimate import Estimate, Known, estimate
 from protocols.common.protocol import Points, Series
 from protocols.common.stepping import apply, balanced
 
-if TYPE_CHECKING:
-    from protocols.symmetry_point import SymmetryPoint
-
 CHUNK = 25  # pulses of a drive between looks at where the device is
+
+
+class Goal(Interface):
+    """What a search is told: `protocols.symmetry_point.SymmetryPoint` says it on the command line."""
+
+    @property
+    def seed(self) -> int:
+        """Of the order of random pulses."""
+        ...
+
+    @property
+    def budget(self) -> int:
+        """Pulses that a crosspoint may see at most."""
+        ...
+
+    @property
+    def block(self) -> int:
+        """Pulses of a random block."""
+        ...
+
+    @property
+    def drive(self) -> int:
+        """Pulses of a drive to one side at most."""
+        ...
+
+    @property
+    def reads(self) -> int:
+        """Readings after each pulse."""
+        ...
+
+    @property
+    def park(self) -> bool:
+        """Whether a part of the budget is kept for parking."""
+        ...
+
+    @property
+    def known(self) -> Known | None:
+        """What is known of the device from before."""
+        ...
+
+    @property
+    def parts_named(self) -> str:
+        """What is to agree, in words."""
+        ...
+
+    def reached(self, found: Estimate) -> bool:
+        """Whether an estimate is good enough."""
+        ...
+
+    def width_wanted(self, found: Estimate) -> float:
+        """Half-width of the 95 % interval at which to stop."""
+        ...
 
 
 @dataclass
 class Search:
     """What is known during a run, of each crosspoint by itself."""
 
-    settings: SymmetryPoint
+    settings: Goal
     crosspoints: Crosspoints
     points: list[Points] = field(default_factory=list[Points])
 

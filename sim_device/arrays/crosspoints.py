@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instruments.bench.sweeps import Levels
 from instruments.clock import Clock, VirtualClock
 from instruments.crosspoints import (
     Crosspoints,
@@ -26,6 +25,7 @@ from instruments.crosspoints import (
     steps_of,
 )
 from instruments.errors import InputError
+from instruments.levels import Levels
 from instruments.limits import Limits
 from sim_device.arrays.device_array import DeviceArray, Loop, Response, SimNoise, counted
 from sim_device.arrays.other_pulses import AppliedPair, applied
@@ -69,8 +69,8 @@ class SimCrosspoints(Crosspoints):
     limits
         Pulses and bias are checked against them, and pulses of every crosspoint against its budget.
     law
-        How far pulses of other voltage and width go than those of the pair (`sim_device.arrays.other_pulses`); without it
-        there are none, and nothing is held above the read voltage.
+        How far pulses of other voltage and width go than those of the pair (`sim_device.arrays.other_pulses`); without
+        it there are none, and nothing is held above the read voltage.
     """
 
     def __init__(
@@ -159,7 +159,9 @@ class SimCrosspoints(Crosspoints):
         return self._window.cut(self._array.population.stuck)
 
     def device(self, row: int, column: int) -> dict[str, float]:
-        """True parameters of one device as drawn: g_min, g_max [unit], s_up, s_down [1] (`sim_device.models.population`)."""
+        """True parameters of one device as drawn: g_min, g_max [unit], s_up, s_down [1]
+        (`sim_device.models.population`).
+        """
         p, at = self._array.population, (self._window.rows[row], self._window.columns[column])
         arrays = {"g_min": p.low, "g_max": p.high, "s_up": p.s_up, "s_down": p.s_down}
         return {key: float(array[at]) for key, array in arrays.items()}

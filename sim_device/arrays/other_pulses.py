@@ -1,8 +1,8 @@
 """Pulses other than the pair that a model tells of: the same devices, with the steps that a voltage law gives them.
 
-A pulse that counts as `x` pulses of reference (`sim_device.models.voltage_law`) goes as far as `x` of them in a row, noise
-aside. Where steps are linear in the conductance, which soft bounds and constant steps are, that is in closed form, with
-s the step as a share of the range and σ the saturation of `sim_device.arrays.linear_rows`,
+A pulse that counts as `x` pulses of reference (`sim_device.models.voltage_law`) goes as far as `x` of them in a row,
+noise aside. Where steps are linear in the conductance, which soft bounds and constant steps are, that is in closed
+form, with s the step as a share of the range and σ the saturation of `sim_device.arrays.linear_rows`,
 
     1 - σ s_x = (1 - σ s)^x,    s_x = x s where σ = 0:
 

@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 
-from instruments.bench.sweeps import Levels
 from instruments.crosspoints import FloatArray, IntArray, PulsePair, Readings, Status, Sweep
 from instruments.errors import InputError
+from instruments.levels import Levels
 from sim_device.models.voltage_law import VoltageLaw
 
-if TYPE_CHECKING:
-    from sim_device.arrays.crosspoints import SimCrosspoints
-
 _MOST = 1_000_000  # pulses that a level counts for at most: any model is at its bound long before
+
+
+class Held(Protocol):
+    """What a sweep asks of the crosspoints that it holds: `sim_device.arrays.crosspoints.SimCrosspoints` are such."""
+
+    name: str
+    shape: tuple[int, int]
+    pulses: PulsePair
+    read_voltage: float
+    read_time: float
+
+    @property
+    def conductance(self) -> FloatArray:
+        """(rows, columns) [S], without noise."""
+        ...
+
+    def read(self, repeats: int = 1) -> Readings:
+        """Readings of shape (repeats, rows, columns)."""
+        ...
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        ...
 
 
 class HeldPulses:
@@ -87,14 +107,14 @@ class HeldPulses:
         return np.array(flat, dtype=np.float64).reshape(across.shape)
 
 
-def swept(block: SimCrosspoints, levels: Levels, law: VoltageLaw | None, pulse: Callable[[IntArray], None]) -> Sweep:
+def swept(block: Held, levels: Levels, law: VoltageLaw | None, pulse: Callable[[IntArray], None]) -> Sweep:
     """Hold a block level by level, side by side; `pulse` applies counts of its pair and takes no time."""
     held = HeldPulses(law, block.pulses, block.read_voltage, block.shape)
     held.check(levels.voltages, block.name)
     return _each(block, levels, held, pulse)
 
 
-def _each(block: SimCrosspoints, levels: Levels, held: HeldPulses, pulse: Callable[[IntArray], None]) -> Sweep:
+def _each(block: Held, levels: Levels, held: HeldPulses, pulse: Callable[[IntArray], None]) -> Sweep:
     steps = zip(levels.voltages, levels.compliance.tolist(), levels.dwell.tolist(), strict=True)
     for volts, limit, dwell in steps:
         held.hold(volts, limit, dwell + block.read_time, lambda: block.conductance, pulse)

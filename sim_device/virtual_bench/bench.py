@@ -16,10 +16,10 @@ from instruments.bench.wiring import Kind, Relay, Source, Terminal, Wiring
 from instruments.clock import Clock, VirtualClock
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.boxes.common.generator import GeneratorTwin
 from sim_device.virtual_bench.boxes.twins import Plugged, Twin, make_twin
 from sim_device.virtual_bench.circuit import nets
-from sim_device.virtual_bench.circuit.bench_clock import BenchClock
 from sim_device.virtual_bench.circuit.cells import (
     AT_REST,
     AppliedPulse,

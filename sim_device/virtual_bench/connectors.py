@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.boxes.twins import Twin
-from sim_device.virtual_bench.circuit.bench_clock import BenchClock
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.reach.visa import Port, VirtualVisaLibrary

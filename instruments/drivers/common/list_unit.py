@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from instruments.drivers.common.scpi import Scpi
 from instruments.roles import SourceMeasureUnit
 from instruments.sequences import Plan
 
 
-class ListUnit(SourceMeasureUnit):
+class ListUnit(Scpi, SourceMeasureUnit):
     """Goes back to single levels after a list, and checks the levels of a plan before it sets ranges for them."""
 
     started = True  # a sequence may be running: nobody knows until `prepare` has reset the instrument

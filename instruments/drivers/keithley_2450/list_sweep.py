@@ -9,19 +9,17 @@ the limit held a pulse back is known, because it is measured, too. Never tried o
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from instruments.crosspoints import FloatArray, Status
 from instruments.drivers.common.connected import si
 from instruments.drivers.common.fixed_ranges import flagged, readings_of, words
+from instruments.drivers.common.list_unit import ListUnit
 from instruments.errors import InstrumentError
 from instruments.sequences import Plan, Sequencer, Taken, in_time, texts
 from instruments.units import text
-
-if TYPE_CHECKING:
-    from instruments.drivers.keithley_2450.smu import Keithley2450
 
 POINTS: Final = 2500  # of a list
 AT_ONCE: Final = 100  # values of one command
@@ -35,7 +33,7 @@ class SteppedList(Sequencer):
 
     title = "list sweep of the source-measure unit"
 
-    def __init__(self, unit: Keithley2450) -> None:
+    def __init__(self, unit: ListUnit) -> None:
         self.unit = unit
         self._line = 50.0  # [Hz] asked by `begin`
         self._rests = 1

@@ -21,7 +21,6 @@ from instruments.drivers.common.fixed_ranges import (
     smallest,
 )
 from instruments.drivers.common.list_unit import ListUnit
-from instruments.drivers.common.scpi import Scpi
 from instruments.drivers.common.smu_pulses import Keithley2450Pulses
 from instruments.drivers.keithley_2450.list_sweep import SteppedList
 from instruments.errors import LimitError
@@ -36,7 +35,7 @@ LIMITED: Final = 32  # source status: the source function was limited (manual, b
 MOST_READINGS: Final = 10_000  # in one go, well within defbuffer1
 
 
-class Keithley2450(Scpi, ListUnit):
+class Keithley2450(ListUnit):
     """Sources voltage, measures current, reads the voltage back; the source status comes with every reading."""
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2450", **kwargs: Any) -> None:

@@ -13,25 +13,23 @@ from pymeasure.adapters import Adapter
 
 from instruments.drivers.common.connected import si
 from instruments.drivers.common.fixed_ranges import check_compliance, check_count, check_integration, measurement
-from instruments.drivers.common.tsp_scripts import RunsScripts
 from instruments.drivers.keithley_2600b.pulses import Keithley2600BChannelBPulses
-from instruments.drivers.keithley_2600b.trace import COMPLIANCE, ScriptedTrace
+from instruments.drivers.keithley_2600b.trace import COMPLIANCE, LoopUnit, ScriptedTrace
 from instruments.errors import InstrumentError
 from instruments.limits import Limits
-from instruments.roles import Measurement, PulseSource, SourceMeasureUnit
+from instruments.roles import Measurement, PulseSource
 from instruments.sequences import Sequencer
 
 MOST_READINGS: Final = 10_000
 
 
-class Keithley2600B(RunsScripts, SourceMeasureUnit):
+class Keithley2600B(LoopUnit):
     """Channel A: sources voltage, measures current and voltage at once, with the compliance of that moment."""
 
     smu: ClassVar[str] = "smua"
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keithley 2600B", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
-        self.in_loop = False  # settings are those of a loop
 
     def sequencer(self, generator: PulseSource, *, trigger: bool) -> Sequencer | None:
         """A loop in the box where channel B of the same one is the pulse source and this is channel A."""

@@ -10,19 +10,18 @@ both outputs off, whether or not anybody still listens. Never tried on the real 
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from instruments.crosspoints import FloatArray, Status
 from instruments.drivers.common.connected import si
 from instruments.drivers.common.fixed_ranges import flagged, readings_of, words
+from instruments.drivers.common.tsp_scripts import RunsScripts
+from instruments.drivers.keithley_2600b.pulses import Keithley2600BChannelBPulses
 from instruments.errors import InstrumentError
+from instruments.roles import SourceMeasureUnit
 from instruments.sequences import LONGEST, Plan, Sequencer, Taken
-
-if TYPE_CHECKING:
-    from instruments.drivers.keithley_2600b.pulses import Keithley2600BChannelBPulses
-    from instruments.drivers.keithley_2600b.smu import Keithley2600B
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +30,18 @@ COMPLIANCE: Final = 64  # bit of a buffer status (manual, bufferVar.statuses)
 BUFFERS: Final = "smua.nvbuffer1, smua.nvbuffer2"
 
 
+class LoopUnit(RunsScripts, SourceMeasureUnit):
+    """A channel in whose box a loop may run; its settings are those of the loop while `in_loop`."""
+
+    in_loop = False
+
+
 class ScriptedTrace(Sequencer):
     """Tables of steps, a loop over them, readings into the buffers of channel A."""
 
     title = "loop in the source-measure unit"
 
-    def __init__(self, unit: Keithley2600B, gate: Keithley2600BChannelBPulses) -> None:
+    def __init__(self, unit: LoopUnit, gate: Keithley2600BChannelBPulses) -> None:
         self.unit = unit
         self.gate = gate
         self._line = 50.0  # [Hz] asked by `begin`

@@ -8,20 +8,18 @@ acquire action measures once a step, when the last pulse has settled. Never trie
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 
 from instruments.crosspoints import Status
+from instruments.drivers.common.burst_generator import BurstGenerator
 from instruments.drivers.common.connected import si
 from instruments.drivers.common.fixed_ranges import flagged, readings_of, words
+from instruments.drivers.common.list_unit import ListUnit
 from instruments.errors import InstrumentError
 from instruments.sequences import Plan, Sequencer, Slots, Taken, in_time, texts
 from instruments.units import text
-
-if TYPE_CHECKING:
-    from instruments.drivers.common.burst_generator import BurstGenerator
-    from instruments.drivers.keysight_b2902b.smu import KeysightB2902B
 
 POINTS: Final = 2500  # of a list (SOURce:LIST:VOLTage)
 SHORTEST: Final = 50e-6  # [s] of a pulse (data sheet, pulse source)
@@ -38,7 +36,7 @@ class ListSweep(Sequencer):
 
     title = "list sweep of the source-measure unit"
 
-    def __init__(self, unit: KeysightB2902B) -> None:
+    def __init__(self, unit: ListUnit) -> None:
         self.unit = unit
         self._slots = Slots(1, 1, 1.0, 0.0)
         self._spell: dict[float, str] = {}
@@ -143,7 +141,7 @@ class TriggeredBursts(ListSweep):
 
     title = "bursts that the source-measure unit triggers"
 
-    def __init__(self, unit: KeysightB2902B, generator: BurstGenerator) -> None:
+    def __init__(self, unit: ListUnit, generator: BurstGenerator) -> None:
         super().__init__(unit)
         self.generator = generator
         self._fires = False

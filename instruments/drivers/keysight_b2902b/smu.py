@@ -22,7 +22,6 @@ from instruments.drivers.common.fixed_ranges import (
     smallest,
 )
 from instruments.drivers.common.list_unit import ListUnit
-from instruments.drivers.common.scpi import Scpi
 from instruments.drivers.common.smu_pulses import KeysightB2902BPulses
 from instruments.drivers.keysight_b2902b.list_sweep import ListSweep, TriggeredBursts
 from instruments.errors import LimitError
@@ -37,7 +36,7 @@ COMPLIANCE, OVERRANGE = 2 | 4, 8192  # bits of the status data (Command Referenc
 MOST_READINGS: Final = 10_000
 
 
-class KeysightB2902B(Scpi, ListUnit):
+class KeysightB2902B(ListUnit):
     """Sources voltage, measures voltage and current; the status data come with every reading."""
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keysight B2902B", **kwargs: Any) -> None:

@@ -1,8 +1,9 @@
 """The symmetry point as published procedures read it from a run, each with its standard error, for comparison.
 
 All of them take the readings of random or alternating pulsing alone and forget what each pulse was, which is why they
-need many times the pulses of the likelihood of the whole trace (`protocols.analysis.symmetry.estimate`). With soft bounds
-s± and c2c noise σ_c, random pulsing leads to G* with the time constant τ_p = 2/(s₊ + s₋) pulses and wanders about it by
+need many times the pulses of the likelihood of the whole trace (`protocols.analysis.symmetry.estimate`). With soft
+bounds s± and c2c noise σ_c, random pulsing leads to G* with the time constant τ_p = 2/(s₊ + s₋) pulses and wanders
+about it by
 
     σ² = δ*² (1 + σ_c²)/((s₊ + s₋) − ½(s₊² + s₋²)) ≈ (Gmax − Gmin)² (1 + σ_c²)/(4 N),    N = (Gmax − Gmin)/δ*
 """

@@ -8,7 +8,7 @@ import numpy as np
 
 from instruments.bench.wiring import Relay
 from instruments.crosspoints import FloatArray
-from sim_device.virtual_bench.circuit.bench_clock import BenchClock
+from sim_device.virtual_bench.bench_clock import BenchClock
 from sim_device.virtual_bench.circuit.surroundings import Circuit, Drive
 from sim_device.virtual_bench.devices.trains import Train
 

@@ -6,9 +6,9 @@ is the voltage that forms in 1 s; on a ramp of rate r [V/s] that begins far belo
 (McPherson and Mogul, J. Appl. Phys. 84, 1513 (1998)), as measured for the forming of HfO2 (Lorenzi, Rao and Irrera,
 IEEE Trans. Device Mater. Reliab. 15, 245 (2015)).
 
-A hold goes on where pulses left off: it counts as ``x = (int a(V) dt)^beta`` pulses (`sim_device.models.voltage_law`), from
-the moment at which the voltage passed the threshold or changed its sign. A current limit I takes voltage off the device
-as its conductance rises, ``|V| = min(V_held, I/G)``, so that a set ends by itself where I/G no longer moves it.
+A hold goes on where pulses left off: it counts as ``x = (int a(V) dt)^beta`` pulses (`sim_device.models.voltage_law`),
+from the moment at which the voltage passed the threshold or changed its sign. A current limit I takes voltage off the
+device as its conductance rises, ``|V| = min(V_held, I/G)``, so that a set ends by itself where I/G no longer moves it.
 """
 
 from __future__ import annotations

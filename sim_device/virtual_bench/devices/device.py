@@ -133,7 +133,9 @@ class VirtualDevice:
         return max(noisy, 0.0)
 
     def train(self, train: Train) -> FloatArray:
-        """A train of pulses and readings (`sim_device.virtual_bench.devices.trains`): the conductance [S] that each finds."""
+        """A train of pulses and readings (`sim_device.virtual_bench.devices.trains`): the conductance [S] that each
+        finds.
+        """
         times, levels = train.events()
         p = self.parameters
         if p.stuck or self._pristine is not None or p.ageing != NO_AGEING:

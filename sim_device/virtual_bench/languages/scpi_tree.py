@@ -5,16 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 from sim_device.virtual_bench.languages.scpi_values import ScpiError, short_form
 
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.languages.scpi import ScpiTwin
-
 Arguments: TypeAlias = tuple[str, ...]
 Suffixes: TypeAlias = tuple[int, ...]
-Handler: TypeAlias = Callable[["ScpiTwin", Suffixes, Arguments], "str | None"]
+Handler: TypeAlias = Callable[[Any, Suffixes, Arguments], "str | None"]  # of the twin whose command it is
 
 
 @dataclass

@@ -10,12 +10,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, Protocol, cast
 
 from sim_device.virtual_bench.languages.tsp_values import SYNTAX_ERROR, Code, Table, TspError, Value, binary, numeric
 
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.languages.tsp import TspTwin
+
+class Names(Protocol):
+    """What code runs on: something that knows names, as `tsp.TspTwin` does."""
+
+    def lookup(self, name: str) -> Value:
+        """What a name stands for; nil where it is unknown."""
+        ...
+
+    def element(self, name: str, key: Value) -> Value:
+        """``name[key]``."""
+        ...
+
+    def assign(self, name: str, value: Value) -> None:
+        """Give a name another value."""
+        ...
+
+    def call(self, name: str, arguments: list[Value]) -> Value:
+        """Call a function."""
+        ...
+
+    def spread(self, values: list[Value]) -> list[Value]:
+        """Values of a list of expressions: the last one gives all its results."""
+        ...
+
 
 _TOKEN: Final = re.compile(
     r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<string>\"[^\"\n]*\"|'[^'\n]*')|(?P<name>[A-Za-z_]\w*)"
@@ -112,7 +134,7 @@ class _Parser:
             raise self._unexpected()
         body = self._statements(("name", "end"))
 
-        def loop(twin: TspTwin) -> Iterator[None]:
+        def loop(twin: Names) -> Iterator[None]:
             first, last, step = (*(numeric(bound(twin)) for bound in bounds), 1.0)[:3]
             return _looped(twin, name, (first, last, step), body)
 
@@ -143,7 +165,7 @@ class _Parser:
         while self._accept(","):
             expressions.append(self._expression())
 
-        def assign(twin: TspTwin) -> None:
+        def assign(twin: Names) -> None:
             values = twin.spread([expression(twin) for expression in expressions])
             for at, name in enumerate(targets):
                 twin.assign(name, values[at] if at < len(values) else None)
@@ -169,7 +191,7 @@ class _Parser:
                 arguments.append(self._expression())
             self._expect(")")
 
-        def call(twin: TspTwin) -> Value:
+        def call(twin: Names) -> Value:
             return twin.call(name, [argument(twin) for argument in arguments])
 
         return call, True
@@ -234,7 +256,7 @@ class _Parser:
         return lambda twin: twin.element(name, key(twin))
 
 
-def run(twin: TspTwin, code: list[Code]) -> Iterator[None]:
+def run(twin: Names, code: list[Code]) -> Iterator[None]:
     """Statement after statement, those of loops among them."""
     for statement in code:
         loop = loop_of(statement(twin))
@@ -249,7 +271,7 @@ def loop_of(result: object) -> Iterator[None] | None:
     return cast("Iterator[None]", result) if isinstance(result, Iterator) else None
 
 
-def _looped(twin: TspTwin, name: str, bounds: tuple[float, float, float], body: list[Code]) -> Iterator[None]:
+def _looped(twin: Names, name: str, bounds: tuple[float, float, float], body: list[Code]) -> Iterator[None]:
     """The body for each value; the variable is the loop's own, what has its name outside is left as it was."""
     value, last, step = bounds
     outside = twin.lookup(name)

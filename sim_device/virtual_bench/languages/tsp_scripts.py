@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sim_device.virtual_bench.circuit.bench_clock import BenchClock
+from sim_device.virtual_bench.bench_clock import BenchClock
 
 _SAME = 1e-12  # [s] that two times may differ by and be one
 

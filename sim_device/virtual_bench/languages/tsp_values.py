@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
-
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.languages.tsp import TspTwin
+from typing import Any, Final, TypeAlias
 
 Value: TypeAlias = "float | str | bool | tuple[Any, ...] | Path | Table | None"
 
@@ -43,7 +40,7 @@ class Table:
         return self.items[int(key) - 1] if isinstance(key, float) and whole else None
 
 
-Code: TypeAlias = Callable[["TspTwin"], Any]
+Code: TypeAlias = Callable[[Any], Any]  # run on the twin that was sent it
 
 
 def numeric(value: Value) -> float:

@@ -8,26 +8,46 @@ pulses; what the box needs beside delay and integration is not modelled.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from instruments.crosspoints import FloatArray
 from sim_device.virtual_bench.boxes.common.meter import HEADROOM, LINE_FREQUENCY
+from sim_device.virtual_bench.circuit.surroundings import Circuit
 from sim_device.virtual_bench.devices.trains import Train
 from sim_device.virtual_bench.languages.scpi_values import ScpiError
-
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.boxes.keithley_2450.smu import Keithley2450Twin
 
 POINTS, AT_ONCE = 2500, 100  # values of a list, and of one command
 LONGEST: Final = 1e4  # [s] delay
 
 
+class Sweeping(Protocol):
+    """What a list sweep asks of the instrument that it runs in."""
+
+    circuit: Circuit
+
+    def value(self, name: str, channel: int = 1) -> Any:
+        """A setting."""
+        ...
+
+    def put(self, name: str, channel: int, value: Any) -> None:
+        """Change a setting."""
+        ...
+
+    def effective_limit(self) -> float:
+        """[A] that the source gives at most."""
+        ...
+
+    def keep_sweep(self, levels: FloatArray, conductance: FloatArray, train: Train) -> None:
+        """Put what was measured at these levels into the buffer."""
+        ...
+
+
 class ListSweep:
     """The list, the sweep over it that is loaded, and the one that runs."""
 
-    def __init__(self, twin: Keithley2450Twin) -> None:
+    def __init__(self, twin: Sweeping) -> None:
         self._twin = twin
         self.levels: list[float] = []
         self._delay: float | None = None  # [s] of the sweep that is loaded

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from sim_device.virtual_bench.boxes.common.meter import OVERFLOW, Measured
 from sim_device.virtual_bench.boxes.keysight_b1500a import data
+from sim_device.virtual_bench.boxes.keysight_b1500a.learn import learn
 from sim_device.virtual_bench.boxes.keysight_b1500a.mainframe import MOST_CHANNELS, KeysightB1500AMainframe
 from sim_device.virtual_bench.boxes.keysight_b1500a.smu import CURRENT, VOLTAGE, Smu
 from sim_device.virtual_bench.boxes.keysight_b1500a.sweep import ON_COMPLIANCE
@@ -34,6 +35,7 @@ class KeysightB1500ATwin(KeysightB1500AMainframe):
 
     def _settings(self) -> dict[str, Command]:
         return {
+            "*LRN?": Command(partial(learn, self), 1, 1),
             "FMT": Command(self._set_format, 1, 2),
             "TSC": Command(partial(self._set_flag, "TSC"), 1, 1),
             "TSR": Command(self._reset_time, 0, 1),

@@ -5,12 +5,8 @@ Source: B1500A Programming Guide, chapter 4, ``*LRN?``. Types that are not here 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from sim_device.virtual_bench.boxes.keysight_b1500a.mainframe import KeysightB1500AMainframe
 from sim_device.virtual_bench.languages.flex import VALUE, FlexError, whole
-
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.boxes.keysight_b1500a.mainframe import KeysightB1500AMainframe
 
 
 def learn(twin: KeysightB1500AMainframe, kind: float) -> str:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Final
 
-from sim_device.virtual_bench.boxes.keysight_b1500a.learn import learn
 from sim_device.virtual_bench.boxes.keysight_b1500a.smu import Converters, Smu
 from sim_device.virtual_bench.boxes.keysight_b1500a.spgu import Spgu
 from sim_device.virtual_bench.boxes.keysight_b1500a.sweep import Staircase
@@ -102,7 +101,6 @@ class KeysightB1500AMainframe(FlexTwin):
     def _mainframe(self) -> dict[str, Command]:
         return {
             "UNT?": Command(self._units, 0, 1),
-            "*LRN?": Command(partial(learn, self), 1, 1),
             "CN": Command(partial(self._switch, True), 0, MOST_CHANNELS + 1),
             "CL": Command(partial(self._switch, False), 0, MOST_CHANNELS + 1),
             "DZ": Command(partial(self._each, Smu.zero), 0, MOST_CHANNELS + 1),

@@ -9,23 +9,39 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, Protocol
 
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from sim_device.virtual_bench.boxes.common.meter import HEADROOM, LINE_FREQUENCY, limited
+from sim_device.virtual_bench.boxes.common.meter import HEADROOM, LINE_FREQUENCY, Meter, limited
+from sim_device.virtual_bench.circuit.surroundings import Circuit
 from sim_device.virtual_bench.devices.trains import Train
 from sim_device.virtual_bench.languages.scpi_values import ScpiError
-
-if TYPE_CHECKING:
-    from sim_device.virtual_bench.boxes.keysight_b2902b.smu import KeysightB2902BTwin
 
 POINTS: Final = 2500  # of a list
 BUFFER: Final = 100_000  # readings of a trace buffer
 LOST: Final = 4096  # questionable status: acquire event lost on channel 1
 LIMITED, OVERRANGED = 2, 8192  # bits of the status data
 COLUMNS: Final = ("VOLT", "CURR", "TIME", "STAT", "SOUR")
+
+
+class RunsLists(Protocol):
+    """What lists ask of the instrument that they run in."""
+
+    circuit: Circuit
+    meter: Meter
+    elements: tuple[str, ...]
+    started: float
+
+    @property
+    def output_on(self) -> bool:
+        """Whether the output of channel 1 is on."""
+        ...
+
+    def value(self, name: str, channel: int = 1) -> Any:
+        """A setting."""
+        ...
 
 
 @dataclass
@@ -65,7 +81,7 @@ class Trace:
 class ListRun:
     """The lists of both channels, their trace buffers, and the run of channel 1 that is under way."""
 
-    def __init__(self, twin: KeysightB2902BTwin) -> None:
+    def __init__(self, twin: RunsLists) -> None:
         self._twin = twin
         self._levels: dict[int, list[float]] = {}
         self._traces: dict[int, Trace] = {}
