@@ -48,7 +48,7 @@ def moved_names(package: str, home: str, instead: Callable[[str], object] | None
                 pass
         if name.startswith("__") or not hasattr(module := import_module(home), name):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        _warn(f"{package}.{name}", f"{home}.{name}", 3)
+        _warn(f"{package}.{name}", f"{home}.{name}")
         return getattr(module, name)
 
     return get
@@ -57,11 +57,11 @@ def moved_names(package: str, home: str, instead: Callable[[str], object] | None
 def keep_old_places(moved: Mapping[str, str]) -> None:
     """Let modules be imported by their names of earlier versions: `moved` is old to new."""
     if moved and not any(isinstance(one, _OldPlaces) and one.moved is moved for one in sys.meta_path):
-        sys.meta_path.append(_OldPlaces(moved))
+        sys.meta_path.insert(0, _OldPlaces(moved))  # first: an old file left behind by an update must not win
 
 
 class _OldPlaces(MetaPathFinder, Loader):
-    """Finds modules that are found nowhere else, under their names of earlier versions."""
+    """Finds modules under their names of earlier versions."""
 
     def __init__(self, moved: Mapping[str, str]) -> None:
         self.moved = moved
@@ -73,7 +73,7 @@ class _OldPlaces(MetaPathFinder, Loader):
         """The spec of an old name."""
         if fullname not in self.moved:
             return None
-        _warn(fullname, self.moved[fullname], 3)
+        _warn(fullname, self.moved[fullname])
         return ModuleSpec(fullname, self)
 
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -88,9 +88,9 @@ class _OldPlaces(MetaPathFinder, Loader):
         module.__spec__ = self._specs.pop(said, module.__spec__)
 
 
-def _warn(old: str, new: str, above: int) -> None:
+def _warn(old: str, new: str) -> None:
     warnings.warn(
         f"{old} has moved to {new}; the old place works in this version, not in the next",
         DeprecationWarning,
-        stacklevel=above + 1,
+        stacklevel=3,  # of who imports, or asks for the name: frames of the import system are not counted
     )

@@ -20,7 +20,7 @@ def test_a_change_of_any_compiled_source_starts_a_new_cache(tmp_path: Path) -> N
     first = _cache_of(tmp_path)
     assert first == _cache_of(tmp_path)
     assert first.parent == tmp_path / "sim_device" / "__pycache__"
-    kernels = tmp_path / "sim_device" / "counter_random.py"
+    kernels = tmp_path / "sim_device" / "arrays" / "counter_random.py"
     kernels.write_text(kernels.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
     second = _cache_of(tmp_path)
     assert second != first

@@ -19,7 +19,7 @@ from typing import Any
 import numba
 from numba.core import config as _numba_config
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]  # sim_device: the fits are compiled, too
 config: Any = _numba_config  # its names are made at run time
 
 
