@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 
 
@@ -46,7 +47,9 @@ def moved_names(package: str, home: str, instead: Callable[[str], object] | None
                 return instead(name)
             except AttributeError:
                 pass
-        if name.startswith("__") or not hasattr(module := import_module(home), name):
+        # A file of the package is found by the import system itself, after this has said that it does not know it.
+        known = not name.startswith("__") and find_spec(f"{package}.{name}") is None
+        if not known or not hasattr(module := import_module(home), name):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
         _warn(f"{package}.{name}", f"{home}.{name}")
         return getattr(module, name)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
-import labshd.runs.run
+import labshd.runs
 from instruments.crosspoints import Readings
 from instruments.errors import InputError
 from labshd.cli.command_line import main
@@ -94,7 +94,7 @@ def test_a_date_without_offset_is_local():
 
 
 def test_the_table_has_units_in_its_columns_and_nan_where_there_is_nothing(runs):
-    made = labshd.runs.run.table(runs, protocol="read-noise")
+    made = labshd.runs.table(runs, protocol="read-noise")
     assert made["settings.interval_s"].tolist() == [0.2, 0.2]
     assert made["result.noise_S"].tolist() == [1e-8, 3e-8]
     assert np.isnan(made["result.window.ratio"]).tolist() == [False, True]

@@ -17,8 +17,8 @@ RUN = [sys.executable, "-W", "error", "-c"]
 
 @pytest.mark.parametrize("old", sorted(MOVED))
 def test_a_module_is_found_under_its_name_of_an_earlier_version(old):
+    sys.modules.pop(old, None)
     with pytest.warns(DeprecationWarning, match=f"{old} has moved to {MOVED[old]}"):
-        sys.modules.pop(old, None)
         found = importlib.import_module(old)
     there = importlib.import_module(MOVED[old])
     assert found is there

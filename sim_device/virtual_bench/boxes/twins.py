@@ -31,10 +31,6 @@ TWINS = {
     "keysight-b2902b-pulses": "keysight_b2902b.commands:KeysightB2902BTwin",
     "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
 }
-BOXES = {
-    "keithley_2600b": "in_roles",
-    "keysight_b1500a": "in_roles",
-}  # modules whose function makes a twin from the roles that it plays
 AS_BIAS = "bias"  # the role of a source-measure unit that stands where the bias source does
 AS_GENERATOR = "-pulses"  # names of drivers whose source-measure unit stands where the generator does
 
@@ -85,8 +81,8 @@ def make_twin(plugged: Plugged, circuit: Circuit) -> Twin:
     if len({TWINS[role.driver].split(":")[0] for role in roles}) > 1:
         raise InputError(f"{' and '.join(role.driver for role in roles)} are not one box")
     inside = import_module(f"sim_device.virtual_bench.boxes.{module}")
-    if module in BOXES:
-        return cast(Twin, getattr(inside, BOXES[module])(circuit, [(role, _seen(circuit, role)) for role in roles]))
+    if hasattr(inside, "in_roles"):  # a box that plays several roles makes itself of them
+        return cast(Twin, inside.in_roles(circuit, [(role, _seen(circuit, role)) for role in roles]))
     if len(roles) > 1:
         from sim_device.virtual_bench.circuit.smu_alone import SmuAlone
 
