@@ -6,7 +6,7 @@ Source: Keysight B2900 Series SCPI Command Reference, chapter 4 (subsystems).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from sim_device.virtual_bench.boxes.common.meter import LINE_FREQUENCY
 from sim_device.virtual_bench.boxes.keysight_b2902b.smu import ACQUIRE, ELEMENTS, TRANSIENT, KeysightB2902BTwin
@@ -151,48 +151,42 @@ def _data(twin: KeysightB2902BTwin, channel: int, arguments: Arguments) -> str:
     return twin.lists.data(channel)
 
 
-def _complete() -> None:
-    tree = KeysightB2902BTwin.tree
-    for header, entry in {
-        ":SENSe#2:FUNCtion[:ON]": Entry(
-            _on(_functions), _on(lambda twin, channel, _: ",".join(f'"{f}"' for f in twin.functions[channel - 1]))
-        ),
-        ":FORMat:ELEMents:SENSe": Entry(_on(_set_elements), _on(lambda twin, _, __: ",".join(twin.elements))),
-        ":INITiate[:IMMediate][:ALL]": Entry(set=_on(_initiate)),
-        ":ABORt[:ALL]": Entry(set=_on(_abort)),
-        "[:SOURce#2]:LIST:VOLTage": Entry(_on(_list), _on(lambda twin, channel, _: twin.lists.shown(channel))),
-        "[:SOURce#2]:LIST:VOLTage:APPend": Entry(set=_on(_append)),
-        "[:SOURce#2]:LIST:VOLTage:POINts": Entry(
-            query=_on(lambda twin, channel, _: str(len(twin.lists.levels(channel))))
-        ),
-        ":TRACe#2:CLEar": Entry(set=_on(lambda twin, channel, _: twin.lists.trace(channel).clear())),
-        ":TRACe#2:FEED": Entry(_on(_feed), _on(lambda _, __, ___: "SENS")),
-        ":TRACe#2:FEED:CONTrol": Entry(
-            _on(_control), _on(lambda twin, channel, _: "NEXT" if twin.lists.trace(channel).writing else "NEV")
-        ),
-        ":TRACe#2:POINts": Entry(_on(_points), _on(lambda twin, channel, _: str(twin.lists.trace(channel).size))),
-        ":TRACe#2:POINts:ACTual": Entry(query=_on(lambda twin, channel, _: str(twin.lists.held(channel)))),
-        ":TRACe#2:DATA": Entry(query=_on(_data)),
-        ":STATus:QUEStionable[:EVENt]": Entry(query=_on(lambda twin, _, __: str(twin.lists.questionable()))),
-        "[:SOURce]:DIGital:EXTernal#14:FUNCtion": _pin("function", ("DIO", "TOUT", "TINP", "HVOL")),
-        "[:SOURce]:DIGital:EXTernal#14:POLarity": _pin("polarity", ("POSitive", "NEGative")),
-        "[:SOURce]:DIGital:EXTernal#14:TOUTput:TYPE": _pin("type", ("EDGE", "LEVel")),
-        "[:SOURce]:DIGital:EXTernal#14:TOUTput[:EDGE]:POSition": _pin("position", ("BEFore", "AFTer", "BOTH")),
-        "[:SOURce]:DIGital:EXTernal#14:TOUTput[:EDGE]:WIDTh": _pin("width", None),
-        ":TRIGger#2[:ALL]:SOURce[:SIGNal]": _both("source"),
-        ":TRIGger#2[:ALL]:COUNt": _both("count"),
-        ":TRIGger#2[:ALL]:TIMer": _both("timer"),
-        ":TRIGger#2[:ALL]:DELay": _both("delay"),
-        ":READ[:SCALar]": Entry(query=_read(latest=True)),
-        ":READ:ARRay": Entry(query=_read(latest=False)),
-        ":MEASure": Entry(query=_read(latest=True)),
-        ":FETCh[:SCALar]": Entry(query=_fetch(latest=True)),
-        ":FETCh:ARRay": Entry(query=_fetch(latest=False)),
-        ":SENSe#2:CURRent[:DC]:PROTection:TRIPped": Entry(query=_tripped("CURR")),
-        ":SENSe#2:VOLTage[:DC]:PROTection:TRIPped": Entry(query=_tripped("VOLT")),
-        ":SYSTem:LFRequency": Entry(query=no_arguments(lambda _: f"{LINE_FREQUENCY:.0f}")),
-    }.items():
-        tree.add(header, entry)
-
-
-_complete()
+_ENTRIES: Final = {
+    ":SENSe#2:FUNCtion[:ON]": Entry(
+        _on(_functions), _on(lambda twin, channel, _: ",".join(f'"{f}"' for f in twin.functions[channel - 1]))
+    ),
+    ":FORMat:ELEMents:SENSe": Entry(_on(_set_elements), _on(lambda twin, _, __: ",".join(twin.elements))),
+    ":INITiate[:IMMediate][:ALL]": Entry(set=_on(_initiate)),
+    ":ABORt[:ALL]": Entry(set=_on(_abort)),
+    "[:SOURce#2]:LIST:VOLTage": Entry(_on(_list), _on(lambda twin, channel, _: twin.lists.shown(channel))),
+    "[:SOURce#2]:LIST:VOLTage:APPend": Entry(set=_on(_append)),
+    "[:SOURce#2]:LIST:VOLTage:POINts": Entry(query=_on(lambda twin, channel, _: str(len(twin.lists.levels(channel))))),
+    ":TRACe#2:CLEar": Entry(set=_on(lambda twin, channel, _: twin.lists.trace(channel).clear())),
+    ":TRACe#2:FEED": Entry(_on(_feed), _on(lambda _, __, ___: "SENS")),
+    ":TRACe#2:FEED:CONTrol": Entry(
+        _on(_control), _on(lambda twin, channel, _: "NEXT" if twin.lists.trace(channel).writing else "NEV")
+    ),
+    ":TRACe#2:POINts": Entry(_on(_points), _on(lambda twin, channel, _: str(twin.lists.trace(channel).size))),
+    ":TRACe#2:POINts:ACTual": Entry(query=_on(lambda twin, channel, _: str(twin.lists.held(channel)))),
+    ":TRACe#2:DATA": Entry(query=_on(_data)),
+    ":STATus:QUEStionable[:EVENt]": Entry(query=_on(lambda twin, _, __: str(twin.lists.questionable()))),
+    "[:SOURce]:DIGital:EXTernal#14:FUNCtion": _pin("function", ("DIO", "TOUT", "TINP", "HVOL")),
+    "[:SOURce]:DIGital:EXTernal#14:POLarity": _pin("polarity", ("POSitive", "NEGative")),
+    "[:SOURce]:DIGital:EXTernal#14:TOUTput:TYPE": _pin("type", ("EDGE", "LEVel")),
+    "[:SOURce]:DIGital:EXTernal#14:TOUTput[:EDGE]:POSition": _pin("position", ("BEFore", "AFTer", "BOTH")),
+    "[:SOURce]:DIGital:EXTernal#14:TOUTput[:EDGE]:WIDTh": _pin("width", None),
+    ":TRIGger#2[:ALL]:SOURce[:SIGNal]": _both("source"),
+    ":TRIGger#2[:ALL]:COUNt": _both("count"),
+    ":TRIGger#2[:ALL]:TIMer": _both("timer"),
+    ":TRIGger#2[:ALL]:DELay": _both("delay"),
+    ":READ[:SCALar]": Entry(query=_read(latest=True)),
+    ":READ:ARRay": Entry(query=_read(latest=False)),
+    ":MEASure": Entry(query=_read(latest=True)),
+    ":FETCh[:SCALar]": Entry(query=_fetch(latest=True)),
+    ":FETCh:ARRay": Entry(query=_fetch(latest=False)),
+    ":SENSe#2:CURRent[:DC]:PROTection:TRIPped": Entry(query=_tripped("CURR")),
+    ":SENSe#2:VOLTage[:DC]:PROTection:TRIPped": Entry(query=_tripped("VOLT")),
+    ":SYSTem:LFRequency": Entry(query=no_arguments(lambda _: f"{LINE_FREQUENCY:.0f}")),
+}
+for _header, _entry in _ENTRIES.items():
+    KeysightB2902BTwin.tree.add(_header, _entry)
