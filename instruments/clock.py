@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+ASK_EVERY = 0.2  # [s] between questions whether to go on waiting
 
 
 class Clock(ABC):
@@ -19,10 +22,14 @@ class Clock(ABC):
 
 
 class RealClock(Clock):
-    """The clock on the wall: waiting sleeps."""
+    """The clock on the wall: waiting sleeps.
+
+    `permit`, where somebody sets it, is asked now and then during a long wait; it raises to end it.
+    """
 
     def __init__(self) -> None:
         self._start = time.monotonic()
+        self.permit: Callable[[], object] | None = None
 
     def now(self) -> float:
         """Seconds [s] since this clock was made."""
@@ -30,7 +37,13 @@ class RealClock(Clock):
 
     def wait(self, seconds: float) -> None:
         """Sleep."""
-        time.sleep(seconds)
+        if self.permit is None or seconds <= ASK_EVERY:
+            time.sleep(seconds)
+            return
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            self.permit()
+            time.sleep(min(left, ASK_EVERY))
 
 
 class VirtualClock(Clock):

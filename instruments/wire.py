@@ -24,6 +24,7 @@ from pyvisa.errors import Error as VisaError
 from pyvisa.errors import VisaIOError
 from pyvisa.rname import InvalidResourceName, ResourceName
 
+from instruments import forks
 from instruments.clock import Clock, RealClock
 from instruments.errors import InputError, InstrumentError, NotAnswering, WrongInstrument
 from instruments.units import text as with_unit
@@ -116,6 +117,7 @@ class Wire(VISAAdapter):
         except (VisaError, OSError, ValueError) as error:
             raise NotAnswering(f"{self} cannot be opened: {error}") from error
         self._prepare_session()
+        forks.keep(self)
 
     def __str__(self) -> str:
         return f"{self.instrument} at {self._resource}"
@@ -127,7 +129,8 @@ class Wire(VISAAdapter):
 
     def close(self) -> None:
         """Close the session; harmless when it never opened."""
-        if getattr(self, "connection", None) is not None:
+        connection = getattr(self, "connection", None)
+        if connection is not None and not isinstance(connection, forks.Disowned):
             super().close()
 
     def write(self, command: str, **kwargs: Any) -> None:

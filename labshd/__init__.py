@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import labshd.common.signals  # where a script begins, so that signals are told whoever opens a bench later  # noqa: F401
 from instruments.homes import keep_old_places, offered
 from labshd._moved import MOVED
 

@@ -1,6 +1,5 @@
 """Every way out of a process leaves the outputs of a bench off, also of a script that records nothing."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -10,7 +9,6 @@ import time
 import pytest
 from served import served
 
-from labshd.common.signals import Terminated
 from labshd.station.exits import ExitGuard
 from labshd.station.station import open_station
 
@@ -123,33 +121,6 @@ def test_the_stop_is_write_only(tmp_path):
         assert sorted(sent) == sorted(expected)
         assert bench.virtual.is_safe()
 
-
-def test_signals_are_as_before_when_the_last_bench_is_closed(tmp_path):
-    before = {name: signal.getsignal(getattr(signal, name)) for name in NAMES}
-    with served(tmp_path) as bench, open_station(bench.file):
-        with open_station(bench.file, rehearse=True):
-            assert all(signal.getsignal(getattr(signal, name)) != signal.SIG_DFL for name in NAMES)
-        assert all(signal.getsignal(getattr(signal, name)) != signal.SIG_DFL for name in NAMES)
-    assert {name: signal.getsignal(getattr(signal, name)) for name in NAMES} == before
-
-
-@posix
-def test_what_is_ignored_or_handled_by_others_stays_so():
-    before = signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    try:
-        guard = ExitGuard()
-        guard.hold()
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-        with pytest.raises(Terminated, match="SIGHUP"):
-            os.kill(os.getpid(), signal.SIGHUP)
-        guard.release()
-        assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
-def test_a_console_that_closes_waits_until_the_bench_is_let_go():
     guard, told = ExitGuard(), []
     guard.hold()
     begin = threading.Event()

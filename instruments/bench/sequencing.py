@@ -117,6 +117,7 @@ def _part(bench: Bench, sequencer: Sequencer, name: str, part: Plan) -> tuple[Re
     doubtful = bool(bench.count.doubtful) and bench.count.is_doubtful(name)
     taken, failed, loaded = Taken.nothing(), None, False
     try:
+        bench.switching.permit()
         duration = sequencer.load(part)
         # Counted before they are started: a pulse whose delivery is unknown has been spent.
         if pulses:

@@ -62,6 +62,7 @@ def _held(
             smu.configure_sweep(max(abs(voltage) for voltage, _ in steps), compliance, bench.reading.integration)
             smu.output_on()
             for voltage, dwell in steps:
+                bench.switching.permit()
                 bench.count_stress(name, voltage)
                 smu.level(voltage)
                 if dwell:

@@ -24,6 +24,10 @@ HELD_LEAST = 10e-3  # [V] that it may be off whatever the level: beyond the offs
 HOLD_INTEGRATION = 0.1  # power line cycles of that measurement
 
 
+def _always() -> None:
+    """Nobody forbids it."""
+
+
 class Switching:
     """What is on and what is connected. `enter` is the only way from one phase to another."""
 
@@ -43,6 +47,8 @@ class Switching:
         self.bias = bias
         self.wiring = wiring
         self.clock = clock
+        self.permit: Callable[[], object] = _always
+        """Asked before anything drives, or goes on driving; raises where it must not."""
         self._setups: dict[tuple[str, Phase], Setup] = {}
         self._names: dict[tuple[Relay, ...], frozenset[str]] = {}  # as the matrix writes them
         self._forget()
@@ -85,12 +91,14 @@ class Switching:
 
     def generator_goes_on(self) -> None:
         """The output that pulses, at rest until it is fired."""
+        self.permit()
         if not self.generator_on:
             self.generator_on = True
             self.generator.output_on()
 
     def smu_goes_on(self) -> None:
         """The output that reads."""
+        self.permit()
         if not self.smu_on:
             self.smu_on = True
             self.smu.output_on()
@@ -136,6 +144,7 @@ class Switching:
 
     def _hold(self, level: float) -> None:
         """Hold `level` [V], and make sure that it is held: a gate that leaks or a line that is shorted is no gate."""
+        self.permit()
         if level == self._held:
             return
         source, levels = self.bias, self.wiring.bias

@@ -42,6 +42,7 @@ class FileLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._process = os.getpid()
         while True:
             self._file = FileIO(path, "a+")
             try:
@@ -64,8 +65,8 @@ class FileLock:
 
     def release(self) -> None:
         """Let go and remove the file. Idempotent."""
-        if self._file.closed:
-            return
+        if self._file.closed or self._process != os.getpid():
+            return  # in the child of a fork: to unlock would unlock it for the parent
         if sys.platform != "win32":
             self._path.unlink(missing_ok=True)  # while it is held: whoever comes next makes a new one
         _unlock(self._file)

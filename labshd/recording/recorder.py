@@ -19,7 +19,7 @@ from instruments.errors import LabshdError
 from instruments.units import text
 from labshd.common.progress import NoProgress, Progress
 from labshd.common.provenance import What, Where, source_of
-from labshd.common.signals import Interrupts, Terminated, interrupts
+from labshd.common.signals import SIGNALS, Interrupts, Terminated, interrupts
 from labshd.common.station_of import RecordedStation, station_of
 from labshd.recording.continuing import beyond, taken_before
 from labshd.recording.ending import Ending
@@ -53,6 +53,7 @@ class Recording:
         """
         with self._caught.deferred():
             self._writer.points(points, array)
+        self._caught.heed()
         self._heed()
         if not advance:
             return
@@ -67,6 +68,7 @@ class Recording:
         """Write rows of steps.csv, one for each entry of the columns: the variables of a training, step by step."""
         with self._caught.deferred():
             self._writer.steps(columns)
+        self._caught.heed()
         rows = max((np.size(values) for values in columns.values()), default=0)
         self._progress.advance(rows, 0, note)
 
@@ -117,6 +119,7 @@ def recording(
     """
     blocks = [crosspoints] if isinstance(crosspoints, Crosspoints) else list(crosspoints)
     progress = progress or NoProgress()
+    SIGNALS.begin()
     with interrupts() as caught:
         ending = Ending(caught, blocks, station, progress)
         try:

@@ -102,6 +102,7 @@ class BenchLock:
     """
 
     def __init__(self, resources: Iterable[str], station: Path) -> None:
+        self._process = os.getpid()
         self._held: list[tuple[FileLock, Path]] = []
         self._stop: list[Path] = []
         self._looked = -math.inf
@@ -153,7 +154,9 @@ class BenchLock:
         return None
 
     def release(self) -> None:
-        """Let go of all. Idempotent."""
+        """Let go of all. Idempotent; in the child of a fork they are the parent's."""
+        if self._process != os.getpid():
+            return
         while self._held:
             lock, info = self._held.pop()
             info.unlink(missing_ok=True)

@@ -1,63 +1,81 @@
-"""Ways out of a process that would leave a bench as it is: while one is open they raise, so that outputs go off.
+"""Open benches, and what becomes of them when the process is asked to end, or forks.
 
-Python ends without a word on SIGTERM, on a closed terminal (SIGHUP) and on Ctrl-Break. A closed console window of
-Windows ends the process as soon as its handler returns, so the handler waits until the bench has been let go.
+A signal reaches the main thread (`labshd.common.signals`). A bench that this thread uses is switched off as the error
+unwinds; one that another thread uses is switched off at once, and that thread is stopped where it would drive again.
+A closed console window of Windows ends the process as soon as its handler returns, so the handler waits until every
+bench has been let go. The child of a fork has nothing to do with its parent's benches: it leaves them alone.
 """
 
 from __future__ import annotations
 
 import _thread
+import os
 import signal
 import sys
 import threading
 from collections.abc import Callable
-from types import FrameType
-from typing import Any
+from typing import Any, Final, Protocol
 
-from labshd.common.signals import Terminated
+from labshd.common.signals import SIGNALS, ProcessSignals
 
-_NAMES = ("SIGTERM", "SIGHUP", "SIGBREAK")  # Ctrl-C raises by itself
-_CLOSING = (2, 5, 6)  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT
-_WINDOWS_WAITS = 4.5  # [s] that a handler may take; Windows ends the process after 5
+_CLOSING: Final = (2, 5, 6)  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT
+_WINDOWS_WAITS: Final = 4.5  # [s] that a handler may take; Windows ends the process after 5
 
 
-class ExitGuard:
-    """Counts open benches; from the first to the last of them the ways out above raise `Terminated`.
+class OpenBench(Protocol):
+    """What is kept here."""
 
-    What others handle already, or ignore (nohup), stays theirs. Signals reach the main thread only.
-    """
+    def end_is_near(self, name: str, last: bool) -> None:
+        """A signal came in; called in the main thread, before it is raised there, or ends the process (`last`).
 
-    def __init__(self) -> None:
-        self._open = 0
-        self._before: dict[int, Any] = {}
+        Never raises.
+        """
+        ...
+
+    def disown(self) -> None:
+        """In the child of a fork: send nothing and close nothing, now or later."""
+        ...
+
+
+class OpenBenches:
+    """Every bench that is open, each once: what is opened twice or closed twice cannot be miscounted."""
+
+    def __init__(self, signals: ProcessSignals = SIGNALS) -> None:
+        self._open: list[OpenBench] = []
+        self._signals = signals
         self._free = threading.Event()
         self._console: object = None
 
-    def hold(self) -> None:
-        """One more bench is open."""
-        self._open += 1
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def hold(self, bench: OpenBench) -> None:
+        """A bench is open."""
         self._free.clear()
-        if self._open == 1 and threading.current_thread() is threading.main_thread():
-            for number in (getattr(signal, name, None) for name in _NAMES):
-                if number is not None and signal.getsignal(number) is signal.SIG_DFL:
-                    self._before[number] = signal.signal(number, self._raise)
-            if sys.platform == "win32" and self._console is None:
-                self._console = _watch_console(self.closing)
+        if not any(one is bench for one in self._open):
+            self._open.append(bench)
+        self._signals.watch(self.told)
+        if sys.platform == "win32" and self._console is None:
+            self._console = _watch_console(self.closing)
 
-    def release(self) -> None:
-        """One bench less; with the last one all is as it was before."""
-        self._open -= 1
-        if self._open:
-            return
-        if threading.current_thread() is threading.main_thread():
-            while self._before:
-                number, handler = self._before.popitem()
-                if signal.getsignal(number) == self._raise:
-                    signal.signal(number, handler)
+    def release(self, bench: OpenBench) -> None:
+        """It is closed. Idempotent."""
+        self._open = [one for one in self._open if one is not bench]
+        if not self._open:
+            self._signals.unwatch(self.told)
+            self._free.set()
+
+    def told(self, name: str, last: bool) -> None:
+        """A signal came in."""
+        for bench in list(self._open):
+            bench.end_is_near(name, last)
+
+    def forked(self) -> None:
+        """In the child of a fork: none of these benches is its own."""
+        benches, self._open = self._open, []
         self._free.set()
-
-    def _raise(self, number: int, _frame: FrameType | None) -> None:
-        raise Terminated(signal.Signals(number).name)
+        for bench in benches:
+            bench.disown()
 
     def closing(self, event: int) -> bool:
         """A console event of Windows, told in a thread of its own: True where it was dealt with."""
@@ -83,4 +101,6 @@ def _watch_console(handler: Callable[[int], bool]) -> object:
     return kept
 
 
-GUARD = ExitGuard()
+BENCHES = OpenBenches()
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=BENCHES.forked)

@@ -7,6 +7,9 @@ with open_station("bench.toml") as bench:
 from __future__ import annotations
 
 import atexit
+import logging
+import os
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -17,14 +20,14 @@ from instruments.bench.block import BenchCrosspoints
 from instruments.bench.shared_lines import half_selected
 from instruments.clock import RealClock
 from instruments.crosspoints import Crosspoints
-from instruments.errors import InputError
+from instruments.errors import InputError, InstrumentError
 from labshd.common.provenance import StationRecord
-from labshd.common.signals import Terminated, interrupts
+from labshd.common.signals import SIGNALS, Terminated, error_of, interrupts
 from labshd.common.station_of import PulsesOfRun, belongs
 from labshd.common.toml_file import TomlFile, nearest
 from labshd.runs.run import runs_folder
 from labshd.station import opening
-from labshd.station.exits import GUARD
+from labshd.station.exits import BENCHES
 from labshd.station.opening import Link, Opened
 from labshd.station.pulse_budget import earlier_pulses
 from labshd.station.schema import BenchFile, SimulatedFile, StationFile
@@ -35,6 +38,8 @@ if TYPE_CHECKING:
     from labshd.runs.pulse_notes import PulseNotes
     from labshd.station.bench_lock import BenchLock
     from sim_device.virtual_bench import VirtualBench
+
+log = logging.getLogger(__name__)
 
 
 class Station:
@@ -67,14 +72,17 @@ class Station:
         self._notes: PulseNotes | None = None
         self._doubtful: dict[str, int] = {}  # pulses in doubt when the present run began
         self._counted: set[Path] = set()  # folders whose runs count towards the budgets
-        if self._bench is not None:
-            self._bench.count.watch = self._before_pulses
+        self._process = os.getpid()
+        self._user = threading.current_thread()  # who drove last
         belongs(block, self)
         # Whatever ends the process, `safe` runs.
         atexit.register(self.safe)
-        self._guarded = self._bench is not None
-        if self._guarded:
-            GUARD.hold()
+        if self._bench is not None:
+            self._bench.count.watch = self._before_pulses
+            self._bench.switching.permit = self._permit
+            if isinstance(self._bench.clock, RealClock):
+                self._bench.clock.permit = self._permit
+            BENCHES.hold(self)
 
     @property
     def instruments(self) -> Mapping[str, Opened]:
@@ -123,23 +131,56 @@ class Station:
 
     def safe(self) -> None:
         """Nothing driven; idempotent; never raises. Ctrl-C and the like wait until it is done."""
-        if self._block is not None:
+        if self._block is not None and self._is_ours():
             with interrupts() as caught:
                 caught.hold()
                 self._block.safe()
 
     def close(self) -> None:
-        """Everything off, connections closed. Idempotent."""
-        self.safe()
+        """Everything off, connections closed. Idempotent; whatever one step raises, the others are done."""
+        try:
+            self.safe()
+        finally:
+            opened, self._opened, self._block = self._opened, {}, None
+            atexit.unregister(self.safe)
+            try:
+                if self._is_ours():
+                    opening.close_all(opened)
+                    if self._lock is not None:
+                        self._lock.release()
+            finally:
+                BENCHES.release(self)
+
+    def end_is_near(self, name: str, last: bool) -> None:
+        """A signal came in: what another thread drives goes off now, and that thread is stopped where it drives again.
+
+        What the main thread drives goes off as the error unwinds that is raised there next.
+        """
+        if not last and (self._user is threading.main_thread() or not self._user.is_alive()):
+            return
+        try:
+            self.safe()
+        except Exception:
+            log.exception("while switching off at %s", name)
+
+    def disown(self) -> None:
+        """In the child of a fork: the instruments are the parent's; nothing is sent to them and nothing closed."""
         atexit.unregister(self.safe)
-        opening.close_all(self._opened)
-        if self._lock is not None:
-            self._lock.release()
-        if self._guarded:
-            self._guarded = False
-            GUARD.release()
-        self._opened = {}
-        self._block = None
+
+    def _is_ours(self) -> bool:
+        return self._process == os.getpid() or self.virtual is not None
+
+    def _permit(self) -> None:
+        """Before anything drives: not in a child of a fork, not in a thread that was asked to end."""
+        if not self._is_ours():
+            raise InstrumentError(
+                f"{self.toml.path} was opened in process {self._process}; this is its child {os.getpid()}: open the "
+                "station here, after the parent has closed it"
+            )
+        self._user = threading.current_thread()
+        if name := SIGNALS.asked_of(self._user):
+            self.safe()
+            raise error_of(name)
 
     def __enter__(self) -> Self:
         return self
@@ -184,6 +225,7 @@ class Station:
         return PulsesOfRun(notes.totals, uncertain, half_selected(self._bench.wiring, notes.totals))
 
     def _before_pulses(self, name: str, count: int) -> None:
+        self._permit()
         if by := self.asked_to_stop():
             raise Terminated(by)
         if self._notes is not None:
@@ -214,6 +256,7 @@ def open_station(path: str | Path, *, rehearse: bool = False, seed: int | None =
         Instruments that do not answer or are not the right ones, all at once; nothing is left on.
     """
     file, toml = read_station_file(Path(path))
+    SIGNALS.begin()
     if isinstance(file, SimulatedFile):
         return _open_simulated(file, toml, seed)
     return _open_bench(file, toml, rehearse, seed)
@@ -237,6 +280,11 @@ def _open_simulated(file: SimulatedFile, toml: TomlFile, seed: int | None) -> St
 
 
 def _open_bench(file: BenchFile, toml: TomlFile, rehearse: bool, seed: int | None) -> Station:
+    if not SIGNALS.ready():
+        raise InputError(
+            f"{toml.path} is opened in a thread, and the main thread has not imported labshd: nobody would switch the "
+            "outputs off when the process is asked to end. Write `import labshd.station` where the script begins"
+        )
     virtual = virtual_bench_of(file, toml, seed) if rehearse else None
     lock = None if rehearse else lock_of(file, toml)
     try:
