@@ -1,19 +1,28 @@
 """Every way out of a process leaves the outputs of a bench off, also of a script that records nothing."""
 
+import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 from served import served
 
-from labshd.station.exits import ExitGuard
+from instruments.errors import LabshdError
+from labshd.common.signals import ProcessSignals
+from labshd.runs.run import open_run
+from labshd.station.exits import BENCHES, OpenBenches
 from labshd.station.station import open_station
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+import exits
+
+ECRAM = Path(__file__).parents[1] / "data" / "stations" / "ecram.toml"
 posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows delivers these signals to no other process")
-NAMES = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+NAMES = [name for name in ("SIGTERM", "SIGHUP", "SIGQUIT") if hasattr(signal, name)]
 
 # A script that drives without recording. What it does at its end is the first argument.
 SCRIPT = """
@@ -121,8 +130,213 @@ def test_the_stop_is_write_only(tmp_path):
         assert sorted(sent) == sorted(expected)
         assert bench.virtual.is_safe()
 
-    guard, told = ExitGuard(), []
-    guard.hold()
+
+class Pretended:
+    """A bench that only says what it was told."""
+
+    def __init__(self):
+        self.said = []
+
+    def end_is_near(self, name, last):
+        self.said.append((name, last))
+
+    def disown(self):
+        self.said.append("disowned")
+
+
+@posix
+@pytest.mark.parametrize("name", NAMES)
+def test_a_process_without_an_open_bench_ends_as_ever(name):
+    code = f"import os, signal, labshd.station; os.kill(os.getpid(), signal.{name})"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == -getattr(signal, name)
+
+
+@posix
+def test_what_is_ignored_or_handled_by_others_stays_so():
+    code = """
+import os, signal, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, mine := lambda *_: print("mine"))
+from labshd.station.exits import BENCHES
+from labshd.common.signals import Terminated, interrupts
+class Bench:
+    def end_is_near(self, name, last): print("told", name)
+    def disown(self): pass
+bench = Bench()
+BENCHES.hold(bench)
+os.kill(os.getpid(), signal.SIGTERM)
+os.kill(os.getpid(), signal.SIGHUP)
+with interrupts():
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN
+assert signal.getsignal(signal.SIGTERM) is signal.SIG_IGN and signal.getsignal(signal.SIGHUP) is mine
+try:
+    os.kill(os.getpid(), signal.SIGQUIT)
+    time.sleep(10)
+except Terminated as error:
+    print("raised", error)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.split("\n")[:3] == ["mine", "told SIGQUIT", "raised SIGQUIT"]
+
+
+def test_a_bench_is_open_once_and_closed_once_however_often_it_is_said():
+    benches, one, other = OpenBenches(ProcessSignals()), Pretended(), Pretended()
+    for bench in (one, one, other):
+        benches.hold(bench)
+    assert len(benches) == 2
+    for _ in range(3):
+        benches.release(one)
+    assert len(benches) == 1
+    benches.told("SIGTERM", False)
+    assert (one.said, other.said) == ([], [("SIGTERM", False)])
+    benches.release(other)
+    assert len(benches) == 0
+
+
+@pytest.mark.parametrize("fault", ["wrong instrument", "close raises", "dropped", "closed twice"])
+def test_no_bench_is_left_in_the_list_of_open_ones(tmp_path, fault, monkeypatch):
+    before = len(BENCHES)
+    with served(tmp_path) as bench:
+        if fault == "wrong instrument":
+            text = bench.file.read_text(encoding="utf-8")
+            bench.file.write_text(text.replace('"keithley-2450"', '"keithley-2400"'), encoding="utf-8")
+            with pytest.raises(LabshdError):
+                open_station(bench.file)
+        elif fault == "close raises":
+            station = open_station(bench.file)
+            with monkeypatch.context() as broken:
+                broken.setattr("labshd.station.opening.close_all", lambda _: 1 / 0)
+                with pytest.raises(ZeroDivisionError):
+                    station.close()
+        elif fault == "dropped":
+            with pytest.raises(ValueError, match="in between"), open_station(bench.file):
+                raise ValueError("in between")
+        else:
+            station = open_station(bench.file)
+            station.close()
+            station.close()
+    assert len(BENCHES) == before
+
+
+@posix
+@pytest.mark.parametrize(
+    ("order", "name"),
+    [
+        ("thread", "SIGTERM"),
+        ("rehearsed in thread, then main", "SIGTERM"),
+        ("within interrupts", "SIGHUP"),
+        ("pool", "SIGINT"),
+        ("main", "SIGQUIT"),
+        ("thread that waits", "SIGINT"),
+        ("swallowed by a protocol", "SIGINT"),
+    ],
+)
+def test_outputs_go_off_whoever_opened_the_bench_and_whatever_the_main_thread_does(tmp_path, order, name):
+    assert exits.outcome(order, name, tmp_path) == "off"
+
+
+@posix
+def test_a_recording_in_a_thread_is_kept_and_says_what_stopped_it(tmp_path):
+    assert exits.outcome("thread, recording", "SIGTERM", tmp_path) == "off"
+    run = open_run("last", tmp_path / "runs")
+    assert (run.status, run.why_stopped) == ("interrupted", "stopped by the system (SIGTERM)")
+    assert run.readings > 0
+
+
+def test_in_a_thread_no_bench_is_opened_that_no_signal_would_switch_off(tmp_path):
+    """The main thread has not imported labshd, and sleeps in C, where nobody can ask it to."""
+    code = """
+import sys, threading
+def does():
+    from labshd.station.station import open_station
+    try:
+        open_station(sys.argv[1])
+    except Exception as error:
+        print(type(error).__name__, error)
+thread = threading.Thread(target=does)
+thread.start()
+thread.join()
+"""
+    with served(tmp_path) as bench:
+        ran = subprocess.run([sys.executable, "-c", code, str(bench.file)], capture_output=True, text=True, check=True)
+        assert bench.virtual.is_safe()
+    assert ran.stdout.startswith("InputError")
+    assert "`import labshd.station` where the script begins" in ran.stdout
+
+
+@posix
+def test_a_signal_waits_until_outputs_are_off():
+    """The twin itself sends it, when it is told to switch off."""
+    with open_station(ECRAM, rehearse=True) as station:
+        station["A1"].pulse(1)
+        station["A1"].read()
+        sent = []
+
+        for twin in station.virtual.twins.values():
+
+            def interrupting(message, receive=twin.receive):
+                if not sent:
+                    sent.append(message)
+                    os.kill(os.getpid(), signal.SIGINT)
+                    for _ in range(100):
+                        pass  # bytecodes, between which a signal is handled
+                receive(message)
+
+            twin.receive = interrupting
+        with pytest.raises(KeyboardInterrupt):
+            station.safe()
+        assert sent
+        assert station.virtual.is_safe()
+
+
+def test_what_a_protocol_swallows_comes_again_at_the_next_row():
+    signals = ProcessSignals()
+    with signals.caught() as caught:
+        with pytest.raises(KeyboardInterrupt):
+            signals.handle(signal.SIGINT, None)
+        for _ in range(3):  # rows of a protocol that went on
+            with pytest.raises(KeyboardInterrupt):
+                caught.heed()
+        caught.hold()
+        caught.heed()  # its end is not interrupted
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_the_child_of_a_fork_leaves_the_bench_of_its_parent_alone(tmp_path):
+    code = """
+import os, sys
+from labshd.station.station import open_station
+bench = open_station(sys.argv[1])
+bench["A1"].pulse(3)
+child = os.fork()
+if not child:
+    for use in (lambda: bench["A1"].pulse(1), lambda: bench["A1"].read(), bench.safe, bench.close):
+        try:
+            use()
+        except Exception as error:
+            print(type(error).__name__, error, flush=True)
+    sys.exit(0)
+os.waitpid(child, 0)
+bench["A1"].pulse(100)
+reading = bench["A1"].read()
+print("status", int(reading.status.item()), bool(reading.conductance.item() > 0))
+bench.close()
+"""
+    with served(tmp_path) as bench:
+        ran = subprocess.run([sys.executable, "-c", code, str(bench.file)], capture_output=True, text=True, check=True)
+        assert settled(bench.virtual)
+        assert sum(one.pulses for one in bench.virtual.applied) == 103
+    said = ran.stdout.splitlines()
+    assert len(said) == 3, ran.stdout
+    assert said[0].startswith("InstrumentError")
+    assert "was opened in process" in said[0]
+    assert "was opened in process" in said[1]
+    assert said[-1] == "status 0 True"
+
+
+def test_a_console_that_closes_waits_until_the_bench_is_let_go():
+    guard, told, bench = OpenBenches(ProcessSignals()), [], Pretended()
+    guard.hold(bench)
     begin = threading.Event()
     closing = threading.Thread(target=lambda: (begin.wait(60), told.append(guard.closing(2))))
     closing.start()
@@ -135,10 +349,10 @@ def test_the_stop_is_write_only(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         working()  # interrupted, while the handler waits
     assert told == []
-    guard.release()
+    guard.release(bench)
     closing.join(60)
     assert told == [True]
     assert guard.closing(2) is False  # nothing is open
-    guard.hold()
+    guard.hold(bench)
     assert guard.closing(0) is False  # Ctrl-C is a signal
-    guard.release()
+    guard.release(bench)

@@ -7,6 +7,7 @@ nothing is recorded it does what the system would have done without it.
 
 from __future__ import annotations
 
+import atexit
 import signal
 import sys
 import threading
@@ -22,6 +23,7 @@ NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 LAST: Final = 5  # signals, `APART` or more from each other: the last of them ends the process whatever swallows it
 APART: Final = 0.5  # [s]
 AGAIN: Final = 1.0  # [s] after which a further signal raises again; what the first one began needs less
+ENDING: Final = 10.0  # [s] that recordings of other threads may take to end
 ASKING: Final = 0.5  # [s] that the main thread is given to install the handler for another thread
 
 
@@ -101,6 +103,7 @@ class ProcessSignals:
         self._main: list[Interrupts] = []  # of the main thread, the innermost last
         self._others: list[Interrupts] = []  # of other threads
         self._watchers: list[Callable[[str, bool], None]] = []
+        self._raised = -ENDING  # when, where the main thread records nothing
         self._came: list[float] = []  # when signals came in that have not ended what they were to end
         self._asked: dict[str, WeakSet[threading.Thread]] = {}  # threads that were there when a signal came
 
@@ -152,8 +155,12 @@ class ProcessSignals:
             caught.note(name)
         if self._main:
             self._main[-1].handle(name)
-        else:
-            raise error_of(name)
+            return
+        # While recordings of other threads end, a further signal must not end the process under them.
+        if self._others and time.monotonic() - self._raised < ENDING:
+            return
+        self._raised = time.monotonic()
+        raise error_of(name)
 
     def _is_last(self) -> bool:
         """Whether so many came, one after the other, that whatever runs here swallows them."""
@@ -214,6 +221,15 @@ class ProcessSignals:
                 signal.signal(number, handler)
         caught.raise_pending()
 
+    def wait_for_others(self) -> None:
+        """At the end of the process: recordings of threads that were asked to end are given the time to do so.
+
+        Python joins such threads, but up to version 3.12 not one whose `join` was interrupted by a signal.
+        """
+        end = time.monotonic() + ENDING
+        while self._asked and self._others and time.monotonic() < end:
+            time.sleep(0.01)
+
     def forget(self) -> None:
         """In the child of a fork: what was recorded and watched is the parent's."""
         self._main, self._others, self._watchers, self._asked = [], [], [], {}
@@ -243,6 +259,7 @@ _kept: list[object] = []
 
 SIGNALS = ProcessSignals()
 SIGNALS.install()
+atexit.register(SIGNALS.wait_for_others)
 if sys.platform != "win32":
     import os
 
