@@ -134,6 +134,7 @@ class ProcessSignals:
         if threading.current_thread() is threading.main_thread():
             self._asked.clear()
             self._came.clear()
+            self._raised = -ENDING
         elif name := self.asked_of(threading.current_thread()):
             raise error_of(name)
 
@@ -156,8 +157,8 @@ class ProcessSignals:
         if self._main:
             self._main[-1].handle(name)
             return
-        # While recordings of other threads end, a further signal must not end the process under them.
-        if self._others and time.monotonic() - self._raised < ENDING:
+        # What the first one began must not be cut short by a second one, nor recordings of other threads that end.
+        if time.monotonic() - self._raised < (ENDING if self._others else AGAIN):
             return
         self._raised = time.monotonic()
         raise error_of(name)

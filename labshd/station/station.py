@@ -11,6 +11,7 @@ import logging
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -76,7 +77,7 @@ class Station:
         self._user = threading.current_thread()  # who drove last
         belongs(block, self)
         # Whatever ends the process, `safe` runs.
-        atexit.register(self.safe)
+        atexit.register(self._at_exit)
         if self._bench is not None:
             self._bench.count.watch = self._before_pulses
             self._bench.switching.permit = self._permit
@@ -142,14 +143,19 @@ class Station:
             self.safe()
         finally:
             opened, self._opened, self._block = self._opened, {}, None
-            atexit.unregister(self.safe)
+            atexit.unregister(self._at_exit)
             try:
                 if self._is_ours():
                     opening.close_all(opened)
-                    if self._lock is not None:
-                        self._lock.release()
             finally:
+                if self._lock is not None:
+                    self._lock.release()
                 BENCHES.release(self)
+
+    def _at_exit(self) -> None:
+        with suppress(KeyboardInterrupt):  # one that comes before it can be held back
+            self.safe()
+        self.safe()  # sends nothing new where it has been done
 
     def end_is_near(self, name: str, last: bool) -> None:
         """A signal came in: what another thread drives goes off now, and that thread is stopped where it drives again.
@@ -165,7 +171,7 @@ class Station:
 
     def disown(self) -> None:
         """In the child of a fork: the instruments are the parent's; nothing is sent to them and nothing closed."""
-        atexit.unregister(self.safe)
+        atexit.unregister(self._at_exit)
 
     def _is_ours(self) -> bool:
         return self._process == os.getpid() or self.virtual is not None
