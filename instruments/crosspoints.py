@@ -6,17 +6,22 @@ instruments, is arithmetic, or is a recording.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntFlag
-from typing import Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instruments.asked import MOST_STEPS, counts_of, is_real, is_whole, shown, slots_of, volts_of
 from instruments.errors import InputError
 from instruments.units import text
+
+if TYPE_CHECKING:
+    from instruments.foreseen import Foreseen
 
 FloatArray: TypeAlias = NDArray[np.float64]
 IntArray: TypeAlias = NDArray[np.int64]
@@ -46,10 +51,10 @@ class Pulse:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be a pulse."""
-        if not np.isfinite(self.voltage) or self.voltage == 0:
-            raise InputError(f"a pulse of {self.voltage} V is none; give a finite voltage other than zero")
-        if not np.isfinite(self.width) or self.width <= 0:
-            raise InputError(f"a pulse width of {self.width} s is none; give a finite, positive width")
+        if not is_real(self.voltage) or not math.isfinite(self.voltage) or self.voltage == 0:
+            raise InputError(f"a pulse of {shown(self.voltage)} V is none; give a finite voltage other than zero")
+        if not is_real(self.width) or not math.isfinite(self.width) or self.width <= 0:
+            raise InputError(f"a pulse width of {shown(self.width)} s is none; give a finite, positive width")
 
     def __str__(self) -> str:
         return f"{text(self.voltage, 'V')} for {text(self.width, 's')}"
@@ -61,6 +66,12 @@ class PulsePair:
 
     up: Pulse
     down: Pulse
+
+    def __post_init__(self) -> None:
+        """Refuse what is no pulse."""
+        for one in (self.up, self.down):
+            if not isinstance(one, Pulse):  # type: ignore[reportUnnecessaryIsInstance] - in a script nobody checks types
+                raise InputError(f"{shown(one)} is no pulse; give Pulse(voltage, width)")
 
     def __str__(self) -> str:
         return f"up {self.up}, down {self.down}"
@@ -170,13 +181,24 @@ class Crosspoints(ABC):
     def __getitem__(self, index: Index) -> Crosspoints:
         """A view on the same devices: ``block[0, 1]`` one crosspoint, ``block[0]`` a row, ``block[:2, 1:]`` a block."""
 
+    def check(self, steps: IntArray, pulses: PulsePair | None = None) -> None:  # noqa: B027 - not all have limits
+        """Raise as `pulse` would unless all of `steps` (steps, rows, columns) may be applied; drives nothing."""
+
+    def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:  # noqa: B027
+        """Raise `LimitError` unless the limits have room for what may be asked at most; sends nothing.
+
+        `counted` pulses by name of crosspoint are of the same run, which goes on, and come only once.
+        """
+
     def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
         """Pulse, settle, read, step by step: yields readings as they are taken, in order, one row of `counts` each.
 
         `counts` has shape (steps, rows, columns), or (steps,) for the same count everywhere. A backend may yield one
         step or many at a time; whoever consumes keeps what came when a later step fails.
         """
-        for step in steps_of(counts, self.shape):
+        steps = steps_of(counts, self.shape)
+        self.check(steps, pulses)
+        for step in steps:
             self.pulse(step, pulses)
             yield self.read()
 
@@ -202,15 +224,18 @@ class Crosspoints(ABC):
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update: each crosspoint gets one pulse per slot in which its two lines coincide."""
-        self.pulse(rows.slots.astype(np.int64) @ columns.slots.astype(np.int64).T)
+        up, across = coinciding(rows, columns, self.shape)
+        self.pulse(up.astype(np.int64) @ across.astype(np.int64).T)
 
     def forward(self, volts: ArrayLike) -> FloatArray:
         """Row currents [A] for column voltages [V]: ``I = G V`` with one reading of G; shape (rows,)."""
-        return self.read().conductance[0] @ np.asarray(volts, dtype=np.float64)
+        wanted = volts_of(volts, self.shape[1])
+        return self.read().conductance[0] @ wanted
 
     def backward(self, volts: ArrayLike) -> FloatArray:
         """Column currents [A] for row voltages [V]: ``I = Gᵀ V`` with one reading of G; shape (columns,)."""
-        return self.read().conductance[0].T @ np.asarray(volts, dtype=np.float64)
+        wanted = volts_of(volts, self.shape[0])
+        return self.read().conductance[0].T @ wanted
 
     def __enter__(self) -> Self:
         return self
@@ -220,25 +245,37 @@ class Crosspoints(ABC):
 
 
 def counts_for(counts: ArrayLike, shape: tuple[int, int]) -> IntArray:
-    """Signed pulse counts, broadcast to `shape`; `InputError` unless whole numbers that fit."""
-    given = np.asarray(counts)
-    whole = given.astype(np.int64) if np.all(np.isfinite(given)) else None
-    if whole is None or not np.array_equal(whole, given):
-        raise InputError(f"pulse counts must be whole numbers, not {counts!r}")
+    """Signed pulse counts, broadcast to `shape`; `InputError` unless whole numbers that fit (`instruments.asked`)."""
+    whole = counts_of(counts)
     try:
         return np.broadcast_to(whole, shape)
     except ValueError:
-        raise InputError(f"pulse counts of shape {given.shape} do not fit crosspoints of shape {shape}") from None
+        raise InputError(f"pulse counts of shape {whole.shape} do not fit crosspoints of shape {shape}") from None
 
 
 def steps_of(counts: ArrayLike, shape: tuple[int, int]) -> IntArray:
     """Pulse counts of a trace, broadcast to (steps, rows, columns); `InputError` unless whole numbers that fit."""
-    given = np.asarray(counts)
-    if given.ndim == 1:
-        given = given[:, np.newaxis, np.newaxis]
-    if given.ndim != 3:
-        raise InputError(f"a trace takes counts of shape (steps,) or (steps, rows, columns), not {given.shape}")
-    return counts_for(given, (len(given), *shape))  # type: ignore[arg-type]
+    whole = counts_of(counts)
+    if whole.ndim == 1:
+        whole = whole[:, np.newaxis, np.newaxis]
+    if whole.ndim != 3:
+        raise InputError(f"a trace takes counts of shape (steps,) or (steps, rows, columns), not {whole.shape}")
+    if len(whole) > MOST_STEPS:
+        raise InputError(f"a trace of {len(whole)} steps is beyond {MOST_STEPS}; take it in parts")
+    try:
+        return np.broadcast_to(whole, (len(whole), *shape))
+    except ValueError:
+        raise InputError(f"pulse counts of shape {whole.shape} do not fit crosspoints of shape {shape}") from None
+
+
+def coinciding(
+    rows: PulseTrains, columns: PulseTrains, shape: tuple[int, int]
+) -> tuple[NDArray[np.int8], NDArray[np.int8]]:
+    """Slots of trains on the lines of a block; `InputError` unless they fit it and each other."""
+    up, across = slots_of(rows.slots, shape[0], "rows"), slots_of(columns.slots, shape[1], "columns")
+    if up.shape[1] != across.shape[1]:
+        raise InputError(f"trains of {up.shape[1]} slots on rows and {across.shape[1]} on columns; give one number")
+    return up, across
 
 
 def no_readings(shape: tuple[int, int]) -> Readings:
@@ -247,13 +284,28 @@ def no_readings(shape: tuple[int, int]) -> Readings:
     return Readings(empty, empty, empty, empty, np.empty((0, *shape), dtype=np.uint8))
 
 
+def pair_of(pulses: PulsePair | None, own: PulsePair) -> PulsePair:
+    """The pair that was asked for, `own` where none was; `InputError` for what is none."""
+    if pulses is None:
+        return own
+    if not isinstance(pulses, PulsePair):  # type: ignore[reportUnnecessaryIsInstance] - in a script nobody checks types
+        raise InputError(f"{shown(pulses)} is no pair of pulses; give PulsePair(up=Pulse(...), down=Pulse(...))")
+    return pulses
+
+
 def index_pair(index: Index) -> tuple[slice, slice]:
     """The two slices of an index of crosspoints, so that a view always stays two-dimensional."""
+    if isinstance(index, tuple) and len(index) != 2:  # type: ignore[reportUnnecessaryComparison]
+        raise InputError(f"{shown(index)} is no row and column; write block[0, 1], block[0] or block[:2, 1:]")
     row, column = index if isinstance(index, tuple) else (index, slice(None))
     return _as_slice(row), _as_slice(column)
 
 
 def _as_slice(part: int | slice) -> slice:
     if isinstance(part, slice):
-        return part
-    return slice(part, part + 1 if part != -1 else None)
+        ends = (part.start, part.stop, part.step)
+        if all(one is None or is_whole(one) for one in ends) and part.step != 0:
+            return part
+    elif is_whole(part):
+        return slice(part, part + 1 if part != -1 else None)
+    raise InputError(f"{shown(part)} is no row or column; write block[0, 1], block[0] or block[:2, 1:]")

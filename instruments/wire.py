@@ -38,6 +38,7 @@ CHUNK = 20 * 1024  # [bytes] of one read; small chunks are 10 times slower with 
 IDENTITY = "*IDN?"  # its first answer is whom a connection that was lost must lead to again
 TERMINATION = "\n"  # of every message in both directions: IEEE 488.2, and the default of the boxes' sockets
 REMEMBERED = 4096  # messages whose spelling in the record is kept
+LONGEST_REPLY = 1 << 25  # [bytes]: five times what the largest buffer that is read holds; longer ones have no end
 AT_ONCE = 256  # messages that are written together
 SHORT = 1024  # characters of one that is
 _LINE_FEED = TERMINATION.encode("ascii")
@@ -81,6 +82,7 @@ class Wire(VISAAdapter):
         Nothing could be opened there.
     """
 
+    longest_reply = LONGEST_REPLY
     connection: MessageBasedResource  # type: ignore[assignment] - never PyMeasure's test double here
 
     def __init__(
@@ -149,9 +151,8 @@ class Wire(VISAAdapter):
         connection = self.connection
         try:
             received, status = connection.visalib.read(connection.session, CHUNK)
-            while status == StatusCode.success_max_count_read:
-                more, status = connection.visalib.read(connection.session, CHUNK)
-                received += more
+            if status == StatusCode.success_max_count_read:
+                received = self._rest_of(received)
         except (VisaError, OSError) as error:
             self._lost(error)
         self._unread = False
@@ -162,6 +163,22 @@ class Wire(VISAAdapter):
         if self._identity is None and self._last_written == IDENTITY:
             self._identity = reply
         return reply
+
+    def _rest_of(self, begun: bytes) -> bytes:
+        """A reply of several chunks, whole; `InstrumentError` for one that does not end."""
+        connection, received = self.connection, bytearray(begun)
+        status = StatusCode.success_max_count_read
+        while status == StatusCode.success_max_count_read:
+            if len(received) > self.longest_reply:
+                self._unread = False
+                self._clean()
+                raise InstrumentError(
+                    f"{self} answered {self._last_written!r} without an end: more than {self.longest_reply} bytes, "
+                    f"beginning with {begun[:30]!r}; look at the instrument and its cable"
+                )
+            more, status = connection.visalib.read(connection.session, CHUNK)
+            received += more
+        return bytes(received)
 
     def _note(self, direction: str, text: str) -> None:
         if self._sink is not None:
@@ -195,6 +212,13 @@ class Wire(VISAAdapter):
         after = "" if usable else "; it could not be reached again: check its power and its cable"
         raise NotAnswering(f"{self} {what}{after}") from error
 
+    def _who_answers(self) -> str:
+        """The identity, which fits one chunk; nobody is asked for more."""
+        connection = self.connection
+        connection.visalib.write(connection.session, (IDENTITY + TERMINATION).encode("ascii"))
+        received, _ = connection.visalib.read(connection.session, CHUNK)
+        return received.decode("ascii").removesuffix(TERMINATION)
+
     def _clean(self) -> bool:
         """No late reply may answer the next query: clear the device, or open a raw socket anew."""
         if isinstance(self.connection, pyvisa.resources.TCPIPSocket):
@@ -216,7 +240,7 @@ class Wire(VISAAdapter):
             connection.timeout = self.timeout * 1e3
             _restore_termination(connection)
             self._prepare_session()
-            found = connection.query(IDENTITY) if self._identity is not None else None
+            found = self._who_answers() if self._identity is not None else None
         except (VisaError, OSError, UnicodeDecodeError, UserWarning) as error:
             log.warning("%s could not be opened anew: %s", self, error)
             return False

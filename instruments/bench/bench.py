@@ -8,12 +8,13 @@ the first byte of it is sent.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instruments.asked import readings_of, seconds_of
 from instruments.bench.phases import Phase, Setup, disconnected
 from instruments.bench.pulse_count import PulseCount
 from instruments.bench.reading import across, held, numbers, one_reading
@@ -36,9 +37,11 @@ from instruments.crosspoints import (
     Sweep,
     counts_for,
     index_pair,
+    pair_of,
     steps_of,
 )
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.limits import Limits
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
 
@@ -111,9 +114,9 @@ class Bench:
     def check(self, names: NDArray[np.str_], counts: IntArray, pulses: PulsePair) -> None:
         """Raise `LimitError` unless all of `counts` may be applied; sends nothing."""
         if np.any(counts > 0):
-            self.limits.check_pulse(pulses.up)
+            self.generator.check(pulses.up)
         if np.any(counts < 0):
-            self.limits.check_pulse(pulses.down)
+            self.generator.check(pulses.down)
         self.check_budget(names, np.abs(counts))
 
     def check_budget(self, names: NDArray[np.str_], more_each: IntArray) -> None:
@@ -128,6 +131,18 @@ class Bench:
         self.check(names, up, pulses)
         self.check(names, -down, pulses)
         self.check_budget(names, up + down)
+
+    def foresee(self, names: NDArray[np.str_], foreseen: Foreseen, counted: Mapping[str, int]) -> None:
+        """Raise unless limits and budgets have room for what may be asked at most; sends nothing."""
+        for pulse in foreseen.shapes:
+            self.generator.check(pulse)
+        if foreseen.levels:
+            self.refuse_unswept()
+        foreseen.check_levels(self.limits)
+        most = foreseen.at_most(self.limits, (names.shape[0], names.shape[1]))
+        for name, more in zip(names.flat, most.flat, strict=True):
+            spent, earlier = self.count.applied.get(str(name), 0), self.count.earlier.get(str(name), 0)
+            foreseen.check_budget(self.limits, str(name), int(more), spent, earlier, counted.get(str(name), 0))
 
     def pulse(self, name: str, pulse: Pulse, count: int) -> None:
         """Apply `count` of `pulse` to one crosspoint that `check` has let pass."""
@@ -199,10 +214,14 @@ class Bench:
 
     # -- sweeping ------------------------------------------------------------------------------------------------
 
-    def begin_sweep(self, name: str) -> SourceMeasureUnit:
-        """Connect one crosspoint as for reading, outputs off; its bias is configured anew by the next reading."""
+    def refuse_unswept(self) -> None:
+        """Raise `InputError` where nothing can be swept."""
         if self.wiring.kind is Kind.CROSSBAR:
             raise InputError("a crosspoint of a crossbar is read between two sources, neither of which may be swept")
+
+    def begin_sweep(self, name: str) -> SourceMeasureUnit:
+        """Connect one crosspoint as for reading, outputs off; its bias is configured anew by the next reading."""
+        self.refuse_unswept()
         if self.switching.enter(self.switching.setup(name, Phase.READ)):
             self._pulse_set = None
             self.smu.take_over()
@@ -267,9 +286,17 @@ class BenchCrosspoints(Crosspoints):
         """Of a crossbar, where names stand in the block as their crosspoints do between the lines."""
         return lies_on_lines(self.bench.wiring, self.names)
 
+    def check(self, steps: IntArray, pulses: PulsePair | None = None) -> None:
+        """As the bench would refuse them."""
+        self.bench.check_all(self.names, steps, pair_of(pulses, self.pulses))
+
+    def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:
+        """Against the limits of the station and what is left of each budget."""
+        self.bench.foresee(self.names, foreseen, counted or {})
+
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Apply pulses one crosspoint after the other; everything is checked before the first is driven."""
-        pair = pulses or self.pulses
+        pair = pair_of(pulses, self.pulses)
         each = counts_for(counts, self.shape)
         self.bench.check(self.names, each, pair)
         for name, count in zip(self.names.flat, each.flat, strict=True):
@@ -278,8 +305,7 @@ class BenchCrosspoints(Crosspoints):
 
     def read(self, repeats: int = 1) -> Readings:
         """Read one crosspoint after the other; conductance is measured current over measured voltage."""
-        if repeats < 1:
-            raise InputError(f"{repeats} readings are none; give 1 or more")
+        repeats = readings_of(repeats)
         measured = [self.bench.measure(name, repeats) for name in self._flat]
         self.bench.verify_relays()
         if len(measured) == repeats == 1:
@@ -295,7 +321,7 @@ class BenchCrosspoints(Crosspoints):
 
         All of it is checked before the first byte of it is sent.
         """
-        pair = pulses or self.pulses
+        pair = pair_of(pulses, self.pulses)
         steps = steps_of(counts, self.shape)
         self.bench.check_all(self.names, steps, pair)
         sequence = self.bench.tracing.sequence(self._flat, steps, pair)
@@ -316,7 +342,7 @@ class BenchCrosspoints(Crosspoints):
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the clock of the bench."""
-        self.bench.clock.wait(seconds)
+        self.bench.clock.wait(seconds_of(seconds))
 
     def safe(self) -> None:
         """Everything of the bench off, not just these crosspoints."""
