@@ -21,7 +21,8 @@ from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import Crosspoints, Origin, Pulse, PulsePair
 from instruments.drivers import load
 from instruments.limits import Limits
-from instruments.wire import Message, Wire
+from instruments.wire import Wire
+from instruments.wire_log import Message
 from sim_device.virtual_bench import VirtualBench, make_devices
 from sim_device.virtual_bench.boxes.twins import Cabled
 

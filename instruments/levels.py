@@ -10,6 +10,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instruments.asked import real_numbers, shown
 from instruments.crosspoints import Crosspoints, FloatArray, Readings, Status, Sweep
 from instruments.errors import InputError
 from instruments.limits import Limits
@@ -29,25 +30,24 @@ class Levels:
     @staticmethod
     def of(voltages: ArrayLike, compliance: ArrayLike, dwell: ArrayLike, shape: tuple[int, int]) -> Levels:
         """Broadcast to a block of `shape`; `InputError` for what is no voltage, current or time."""
-        volts = np.asarray(voltages, dtype=np.float64)
+        volts = real_numbers(voltages, "voltages of a sweep", "[0.1, 0.2]")
+        amps, waits = real_numbers(compliance, "compliances", "1e-6"), real_numbers(dwell, "dwells", "0.01")
         if volts.ndim == 1:
             volts = volts[:, np.newaxis, np.newaxis]
         if volts.ndim != 3 or np.any(np.isinf(volts)):
             raise InputError("a sweep takes finite voltages of shape (levels,) or (levels, rows, columns)")
         try:
             held = np.broadcast_to(volts, (len(volts), *shape))
-            amps, waits = (
-                np.broadcast_to(np.asarray(one, dtype=np.float64), (len(volts),)) for one in (compliance, dwell)
-            )
+            amps, waits = (np.broadcast_to(one, (len(volts),)) for one in (amps, waits))
         except ValueError:
             raise InputError(
-                f"voltages of shape {volts.shape}, compliances of shape {np.shape(compliance)} and dwells of shape "
-                f"{np.shape(dwell)} do not fit crosspoints of shape {shape}"
+                f"voltages of shape {volts.shape}, compliances of shape {amps.shape} and dwells of shape "
+                f"{waits.shape} do not fit crosspoints of shape {shape}"
             ) from None
         if not np.all(np.isfinite(amps) & (amps > 0)):
             raise InputError("a sweep needs a compliance above zero for every level")
         if not np.all(np.isfinite(waits) & (waits >= 0)):
-            raise InputError(f"a dwell of {dwell} s is none; give zero or more for every level")
+            raise InputError(f"a dwell of {shown(dwell)} s is none; give zero or more for every level")
         return Levels(held, amps, waits)
 
     def in_turn(self) -> Iterator[tuple[int, int, int]]:

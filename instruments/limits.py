@@ -6,8 +6,8 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from instruments.crosspoints import Pulse
 from instruments.errors import LimitError
+from instruments.readings import Pulse
 from instruments.units import Amperes, Seconds, Share, Volts, Watts, text
 
 BURST_DUTY: Final = 0.5  # of every driver's bursts: pulses are at least as far apart as they are wide
@@ -31,7 +31,9 @@ class Limits(BaseModel):
     )
 
     power: Watts | None = Field(
-        default=None, gt=0, description="largest power held, voltage times compliance; not given: no other limit of it"
+        default=None,
+        gt=0,
+        description="largest power of a source-measure unit, voltage times compliance, held or pulsed",
     )
     duty: Share | None = Field(
         default=None, gt=0, le=1, description="largest share of the time that pulses last; not given: 50 % in a burst"
@@ -62,15 +64,18 @@ class Limits(BaseModel):
                 f"a compliance of {text(current, 'A')} is beyond the limit of {text(self.current, 'A')} "
                 "(limits.current); lower it, or raise the limit if the device allows it"
             )
-        self._check_power(voltage, current)
+        self.check_power(voltage, current)
 
-    def _check_power(self, voltage: float, current: float) -> None:
-        """The most that a source gives: ``P = |V| I`` at its compliance."""
+    def check_power(self, voltage: float, current: float) -> None:
+        """Raise `LimitError` where ``P = |V| I``, the most that a source gives at its compliance, is too much.
+
+        A device that takes just the compliance at the full voltage sees it; any other sees less of one of them.
+        """
         if self.power is not None and not abs(voltage) * current <= self.power * (1 + 1e-9):
             raise LimitError(
                 f"{text(voltage, 'V')} with a compliance of {text(current, 'A')} may give "
                 f"{text(abs(voltage) * current, 'W')}, beyond the limit of {text(self.power, 'W')} (limits.power); "
-                "lower the compliance, or raise the limit if the device allows it"
+                "lower the compliance (of a pulse: limits.current), or raise the limit if the device allows it"
             )
 
     def rest_after(self, pulse: Pulse) -> float | None:
@@ -92,6 +97,7 @@ class Limits(BaseModel):
                 "(limits.gate_voltage); lower it, or raise the limit if the gate allows it"
             )
         self.check_bias(0.0, current)
+        self.check_power(voltage, current)
 
     def at_gate(self) -> GateLimits:
         """The limits of the source that holds a gate."""
@@ -116,7 +122,7 @@ class Limits(BaseModel):
                 "(limits.sweep_voltage); lower it, or raise the limit if the device allows it"
             )
         self.check_bias(0.0, current)
-        self._check_power(voltage, current)
+        self.check_power(voltage, current)
 
     def check_budget(self, spent: int, more: int, crosspoint: str, earlier: int = 0) -> None:
         """Raise `LimitError` if `more` pulses after the `spent` ones would pass the budget of a crosspoint.

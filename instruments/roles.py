@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from instruments.asked import MOST_PULSES, is_whole, shown
 from instruments.clock import Clock
 from instruments.crosspoints import Pulse, Status
 from instruments.errors import InputError, LimitError
@@ -115,9 +116,20 @@ class PulseSource(InstrumentRole):
     clock: Clock
     _rest: float | None = None  # [s] after each of the configured pulses, where a burst would leave too little
 
+    def check(self, pulse: Pulse) -> None:
+        """Raise `LimitError` unless `pulse` is within the limits of the station; sends nothing."""
+        self.limits.check_pulse(pulse)
+        limited = self.pulse_compliance()
+        if limited is not None:
+            self.limits.check_power(pulse.voltage, limited)
+
+    def pulse_compliance(self) -> float | None:
+        """Current [A] that a source-measure unit limits its pulses at; None for a generator, which has 50 ohm alone."""
+        return None
+
     def configure(self, pulse: Pulse) -> None:
         """Set amplitude and width; the output is left as it was. `LimitError` before a byte is sent."""
-        self.limits.check_pulse(pulse)
+        self.check(pulse)
         if pulse.width < self.shortest_width:
             raise LimitError(
                 f"a pulse width of {text(pulse.width, 's')} is below the shortest of this generator, "
@@ -131,8 +143,8 @@ class PulseSource(InstrumentRole):
 
         One by one where the duty that the limits allow is less than that of a burst.
         """
-        if not count >= 1:
-            raise InputError(f"a burst of {count} pulses is none; give 1 or more")
+        if not is_whole(count) or not 1 <= count <= MOST_PULSES:
+            raise InputError(f"a burst of {shown(count)} pulses is none; give a whole number from 1 to {MOST_PULSES}")
         taken = 0.0
         while count:
             burst = min(count, self.longest_burst if self._rest is None else 1)

@@ -6,16 +6,11 @@ is closed and opened again), and nothing is ever sent twice.
 
 from __future__ import annotations
 
-import io
 import logging
 import socket
 import sys
-from collections.abc import Callable
 from contextlib import suppress
-from json.encoder import encode_basestring_ascii as quoted
-from pathlib import Path
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pyvisa
 from pymeasure.adapters import VISAAdapter
@@ -28,6 +23,7 @@ from instruments import forks
 from instruments.clock import Clock, RealClock
 from instruments.errors import InputError, InstrumentError, NotAnswering, WrongInstrument
 from instruments.units import text as with_unit
+from instruments.wire_log import Message, Sink
 
 if TYPE_CHECKING:
     from pyvisa.highlevel import VisaLibraryBase
@@ -38,22 +34,8 @@ log = logging.getLogger(__name__)
 CHUNK = 20 * 1024  # [bytes] of one read; small chunks are 10 times slower with pyvisa-py
 IDENTITY = "*IDN?"  # its first answer is whom a connection that was lost must lead to again
 TERMINATION = "\n"  # of every message in both directions: IEEE 488.2, and the default of the boxes' sockets
-REMEMBERED = 4096  # messages whose spelling in the record is kept
-AT_ONCE = 256  # messages that are written together
-SHORT = 1024  # characters of one that is
+LONGEST_REPLY = 1 << 25  # [bytes]: five times what the largest buffer that is read holds; longer ones have no end
 _LINE_FEED = TERMINATION.encode("ascii")
-
-
-class Message(NamedTuple):
-    """One message on the wire: `time` [s] on the clock of the run, `direction` "write" or "read", `text` as sent."""
-
-    time: float
-    instrument: str
-    direction: str
-    text: str
-
-
-Sink: TypeAlias = Callable[[Message], None]
 
 
 class Wire(VISAAdapter):
@@ -82,6 +64,7 @@ class Wire(VISAAdapter):
         Nothing could be opened there.
     """
 
+    longest_reply = LONGEST_REPLY
     connection: MessageBasedResource  # type: ignore[assignment] - never PyMeasure's test double here
 
     def __init__(
@@ -152,9 +135,8 @@ class Wire(VISAAdapter):
         connection = self.connection
         try:
             received, status = connection.visalib.read(connection.session, CHUNK)
-            while status == StatusCode.success_max_count_read:
-                more, status = connection.visalib.read(connection.session, CHUNK)
-                received += more
+            if status == StatusCode.success_max_count_read:
+                received = self._rest_of(received)
         except (VisaError, OSError) as error:
             self._lost(error)
         self._unread = False
@@ -165,6 +147,22 @@ class Wire(VISAAdapter):
         if self._identity is None and self._last_written == IDENTITY:
             self._identity = reply
         return reply
+
+    def _rest_of(self, begun: bytes) -> bytes:
+        """A reply of several chunks, whole; `InstrumentError` for one that does not end."""
+        connection, received = self.connection, bytearray(begun)
+        status = StatusCode.success_max_count_read
+        while status == StatusCode.success_max_count_read:
+            if len(received) > self.longest_reply:
+                self._unread = False
+                self._clean()
+                raise InstrumentError(
+                    f"{self} answered {self._last_written!r} without an end: more than {self.longest_reply} bytes, "
+                    f"beginning with {begun[:30]!r}; look at the instrument and its cable"
+                )
+            more, status = connection.visalib.read(connection.session, CHUNK)
+            received += more
+        return bytes(received)
 
     def _note(self, direction: str, text: str) -> None:
         if self._sink is not None:
@@ -198,6 +196,13 @@ class Wire(VISAAdapter):
         after = "" if usable else "; it could not be reached again: check its power and its cable"
         raise NotAnswering(f"{self} {what}{after}") from error
 
+    def _who_answers(self) -> str:
+        """The identity, which fits one chunk; nobody is asked for more."""
+        connection = self.connection
+        connection.visalib.write(connection.session, (IDENTITY + TERMINATION).encode("ascii"))
+        received, _ = connection.visalib.read(connection.session, CHUNK)
+        return received.decode("ascii").removesuffix(TERMINATION)
+
     def _clean(self) -> bool:
         """No late reply may answer the next query: clear the device, or open a raw socket anew."""
         if isinstance(self.connection, pyvisa.resources.TCPIPSocket):
@@ -219,7 +224,7 @@ class Wire(VISAAdapter):
             connection.timeout = self.timeout * 1e3
             _restore_termination(connection)
             self._prepare_session()
-            found = connection.query(IDENTITY) if self._identity is not None else None
+            found = self._who_answers() if self._identity is not None else None
         except (VisaError, OSError, UnicodeDecodeError, UserWarning) as error:
             log.warning("%s could not be opened anew: %s", self, error)
             return False
@@ -253,54 +258,3 @@ def _send_at_once(connection: MessageBasedResource) -> None:
     link = getattr(sessions.get(connection.session), "interface", None)
     if isinstance(link, socket.socket):
         link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
-class WireLog:
-    """A sink that writes messages to a file as JSON lines: ``time_s``, ``instrument``, ``direction``, ``text``.
-
-    Buffered: `flush` puts what came so far with the operating system, closing flushes.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._file: io.TextIOWrapper = path.open("a", encoding="utf-8", newline="\n", buffering=1 << 16)
-        self._quoted: dict[tuple[str, str, str], str] = {}  # most messages come again and again
-        self._waiting: list[Message] = []  # written as text many at a time, which is quicker
-
-    def __call__(self, message: Message) -> None:
-        """Append one message."""
-        self._waiting.append(message)
-        if len(self._waiting) >= AT_ONCE:
-            self._hand_on()
-
-    def _hand_on(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        known = self._quoted
-        self._file.write(
-            "".join([f'{{"time_s": {one[0]!r}, {known.get(one[1:]) or self._said(one)}' for one in waiting])
-        )
-
-    def _said(self, message: Message) -> str:
-        _, instrument, direction, text = message
-        said = f'"instrument": {quoted(instrument)}, "direction": "{direction}", "text": {quoted(text)}}}\n'
-        if len(text) <= SHORT and len(self._quoted) < REMEMBERED:
-            self._quoted[message[1:]] = said
-        return said
-
-    def flush(self) -> None:
-        """Hand everything so far to the operating system."""
-        self._hand_on()
-        self._file.flush()
-
-    def close(self) -> None:
-        """Flush and close. Idempotent."""
-        try:
-            if not self._file.closed:
-                self._hand_on()
-        finally:
-            self._file.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self.close()

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import labshd.common.signals  # where a script begins, so that signals are told whoever opens a bench later  # noqa: F401
 from instruments.homes import keep_old_places, offered
 from labshd._moved import MOVED
+from labshd.common.signals import SIGNALS
 
 if TYPE_CHECKING:
     from labshd import runs
@@ -36,4 +36,5 @@ __getattr__ = offered(
     },
 )
 
+SIGNALS.install()  # where a script begins, so that signals are told whoever opens a bench later
 keep_old_places(MOVED)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Siemens, text
 from protocols.analysis.array import statistics as array_statistics
 from protocols.analysis.array.statistics import DOWN_PHASE, REST, UP_PHASE, Judge
@@ -38,6 +39,11 @@ class ArrayMap(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All."""
         return self.reads + 2 * self.cycles * -(-self.pulses // self.every)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All cycles."""
+        most = self.stopped_at(2 * self.cycles * self.pulses, min(self.every, self.pulses))
+        return Foreseen(self.name, "pulses or cycles", most, pulses_of([crosspoints.pulses]))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Read, then up and down."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, Readings, Status
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from protocols.analysis.endurance import window as endurance_window
 from protocols.analysis.endurance.window import CYCLING, HIGH, LOW
 from protocols.common.protocol import Points, Series, Steps
@@ -48,6 +49,11 @@ class Endurance(Stoppable):
         checks = self.checks()
         unread = sum(-(-max(0, b - a - 1) // _UNREAD) * 2 for a, b in zip([0, *checks], checks, strict=False))
         return self.reads * (1 + 2 * len(checks)) + unread
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All cycles; those that nobody looks at go 50 at once."""
+        most = self.stopped_at(2 * self.pulses * self.cycles, 2 * self.pulses * _UNREAD)
+        return Foreseen(self.name, "cycles or pulses", most, pulses_of([crosspoints.pulses]))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Cycles unseen up to the next check, one cycle seen."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, FloatArray
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.units import Amperes, Seconds, Siemens, Volts, text
 from protocols.analysis.forming import outcome as forming_outcome
 from protocols.analysis.forming.outcome import BEFORE, FORM, READ, Criterion
@@ -57,6 +58,13 @@ class Forming(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All steps on all crosspoints, one after the other."""
         return self.reads + shape[0] * shape[1] * len(self.levels()) * (1 + self.reads)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All steps, with the readings in between."""
+        held = [(volts, self.compliance) for volts in self.levels().tolist()]
+        held += [(self.read_voltage, self.compliance)] * (len(held) * self.reads)
+        waits = self.dwell * len(self.levels())
+        return Foreseen(self.name, "stop, or widen step", levels=tuple(held), waits=waits)
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Crosspoint after crosspoint; one that is formed already is left alone."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, IntArray
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from protocols.analysis.disturb import half_selected, half_selected_array
 from protocols.analysis.disturb.half_selected import CONTROL, FULL, HALF
 from protocols.analysis.disturb.half_selected_array import LEVEL, SELECTED_DOWN, SELECTED_UP
@@ -59,6 +60,23 @@ class HalfSelect(Stoppable):
         neighbours = rows + columns - 2
         once = 2 * len(self.checks()) + 2 + 3 * neighbours
         return self.reads * (1 + self.repeats * len(self.selected(shape)) * once)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """Emulated: half and full pulses on each. In the array: pulses on the selected, full ones on their neighbours.
+
+        Half-selected pulses are none of a crosspoint's own (docs/safety.md).
+        """
+        own, lower = crosspoints.pulses, "pulses, full or repeats"
+        if self.method == "emulated" or not crosspoints.shares_lines:
+            most = self.stopped_at(2 * self.repeats * (self.pulses + self.full), max(self.pulses, self.full))
+            return Foreseen(self.name, lower, most, pulses_of([pair_at(self.fraction, own), own]))
+        rows, columns = crosspoints.shape
+        each = np.zeros((rows, columns), dtype=np.int64)
+        for row, column in self.selected((rows, columns)):
+            each[row, :] += 2 * self.full
+            each[:, column] += 2 * self.full
+            each[row, column] += 2 * self.pulses - 4 * self.full
+        return Foreseen(self.name, lower, self.repeats * each, pulses_of([own]))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """In the array where its lines are shared, else crosspoint by crosspoint."""

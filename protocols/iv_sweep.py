@@ -9,6 +9,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, FloatArray
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.units import Amperes, Seconds, Volts, text
 from protocols.analysis.iv import outcome as iv_outcome
 from protocols.analysis.iv.loops import BACK, NEGATIVE, OUT, POSITIVE, Loops, phase_of
@@ -66,6 +67,13 @@ class IVSweep(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All cycles of all crosspoints, one after the other."""
         return shape[0] * shape[1] * self.cycles * sum(len(volts) for _, volts in self.branches())
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All cycles."""
+        down = self.compliance_negative or self.compliance
+        volts = [v for _, part in self.branches() for v in part.tolist()] * self.cycles
+        held = tuple((v, self.compliance if v > 0 else down) for v in volts)
+        return Foreseen(self.name, "cycles, or widen step", levels=held, waits=self.dwell * len(held))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Crosspoint after crosspoint, a cycle one sweep."""

@@ -10,9 +10,10 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Siemens, Volts, text
 from protocols.analysis.program import outcome as program_outcome
-from protocols.closed_loop.approach import Approach, Fixed, Guided, Incremental, Range, StepOf
+from protocols.closed_loop.approach import Approach, Fixed, Guided, Incremental, Range, StepOf, pair_at
 from protocols.closed_loop.programming import REST, Way, drive, guessed_steps, model_steps
 from protocols.common.protocol import Series, Steps
 from protocols.common.stop_rules import amount
@@ -62,6 +63,17 @@ class Program(Stoppable):
         """Every target with all of its pulses."""
         targets = 1 if self.target is not None else self.levels
         return self.rest + 2 * self.drive + targets * self.repeats * (self.most + self.verify)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """The drives that find a window that is not known, and every target with all of its pulses."""
+        allowed, station = self._allowed(crosspoints), crosspoints.pulses
+        known = self._window(self._model(crosspoints)) is not None
+        targets = 1 if self.target is not None else self.levels
+        most = (0 if known else 2 * self.drive) + targets * self.repeats * self.most
+        levels = {allowed.lowest, allowed.highest} | ({1.0} if not known or self.method == "fixed" else set[float]())
+        shapes = pulses_of([pair_at(level, station) for level in sorted(levels)])
+        lower = "most, levels or repeats" if known else "most, levels, repeats or drive"
+        return Foreseen(self.name, lower, self.stopped_at(most, max(self.burst, 1)), shapes)
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Find the window where it is not known, then go from target to target."""

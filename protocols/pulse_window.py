@@ -12,6 +12,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, FloatArray, Pulse, PulsePair, Readings
 from instruments.errors import InputError, LimitError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, Volts, text
 from protocols.analysis.pulse_window import grid as pulse_grid
 from protocols.common.protocol import Points, Series, Steps
@@ -52,6 +53,12 @@ class PulseWindow(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """The whole grid."""
         return self.reads + self.voltages * self.widths * 2 * self.repeats * self.reads
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """The whole grid; of its pulses the smallest, since the run ends where the limits of the station begin."""
+        pairs = list(self.grid(crosspoints.pulses))
+        most = self.stopped_at(len(pairs) * 2 * self.repeats)
+        return Foreseen(self.name, "repeats, voltages or widths", most, pulses_of(pairs[:1]))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """One pair of pulses after the other; within a pair up and down take turns, so that it stays where it is."""

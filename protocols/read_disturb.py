@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
+from instruments.foreseen import Foreseen
 from protocols.analysis.disturb import pairs as disturb
 from protocols.analysis.disturb.pairs import CONTROL, LEVEL, STRESS
 from protocols.common.protocol import Series, Steps
@@ -31,6 +32,10 @@ class ReadDisturb(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All stresses and levels."""
         return self.level + self.repeats * (2 * self.level + self.reads)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """No pulse."""
+        return Foreseen(self.name, "reads")
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Level, stress, level, wait, level, stress ..."""

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
+from instruments.foreseen import Foreseen
 from instruments.units import Seconds
 from protocols.analysis.common.figure_style import value_text
 from protocols.analysis.common.json_numbers import plain
@@ -38,6 +39,10 @@ class ReadNoise(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """As many as asked for."""
         return self.reads
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """No pulse."""
+        return Foreseen(self.name, "reads", waits=self.interval * (self.reads - 1))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Read, and wait between readings where asked to."""

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, text
 from protocols.analysis.relaxation import exponential as relaxation_fit
 from protocols.common.protocol import Series, Steps
@@ -40,6 +41,12 @@ class Relaxation(Stoppable):
         if self.first >= self.duration:
             raise InputError(f"first {text(self.first, 's')} is not before duration {text(self.duration, 's')}")
         return log_times(self.first, self.duration, self.per_decade)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All repeats."""
+        most = self.stopped_at(2 * self.repeats * self.pulses, self.pulses)
+        waits = 2 * self.repeats * self.duration
+        return Foreseen(self.name, "pulses or repeats", most, pulses_of([crosspoints.pulses]), waits=waits)
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Up and watch, down and watch."""

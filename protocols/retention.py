@@ -9,6 +9,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.units import Seconds, text
 from protocols.analysis.retention import straight_line as retention_fit
 from protocols.common.protocol import Series, Steps
@@ -46,6 +47,12 @@ class Retention(Stoppable):
         if self.first >= self.duration:
             raise InputError(f"first {text(self.first, 's')} is not before duration {text(self.duration, 's')}")
         return log_times(self.first, self.duration, self.per_decade)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """The pulses that it begins with."""
+        pair = crosspoints.pulses
+        shapes = (pair.up if self.pulses > 0 else pair.down,) if self.pulses else ()
+        return Foreseen(self.name, "pulses", abs(self.pulses), shapes, waits=self.duration)
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Pulse if asked to, then read and wait; the block shares the waiting, all at once or each by itself."""

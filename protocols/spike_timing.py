@@ -10,6 +10,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, FloatArray, Pulse, PulsePair
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, Volts, text
 from protocols.analysis.spike_timing import pairs as spike_pairs
 from protocols.analysis.spike_timing.pairs import BEFORE, phase_of
@@ -67,6 +68,12 @@ class SpikeTiming(Stoppable):
         level = (peak + tail * math.exp(-delay / self.decay)) / whole
         up, down = station.up, station.down
         return PulsePair(Pulse(up.voltage * level, up.width), Pulse(down.voltage * level, down.width))
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All delays of both orders, and single spikes."""
+        pairs = [self.net(delay, crosspoints.pulses) for delay in (*self.times().tolist(), math.inf)]
+        most = self.stopped_at(2 * len(pairs) * self.repeats * self.pairs, self.pairs)
+        return Foreseen(self.name, "repeats, delays or pairs", most, pulses_of(pairs))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Every delay in both orders and single spikes, shuffled; up and down take turns so that it stays in place."""

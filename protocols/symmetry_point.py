@@ -16,6 +16,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, IntArray
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Siemens
 from protocols.analysis.symmetry.estimate import (
     ALTERNATING,
@@ -90,6 +91,10 @@ class SymmetryPoint(Protocol):
         if shape != (1, 1):
             return None
         return self.rest + self.reads * self.budget + (10 * self.park_reads if self.park else 0)
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All of the budget."""
+        return Foreseen(self.name, "budget", self.budget, pulses_of([crosspoints.pulses]))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Pulse by the method until target or budget; then park, if asked."""

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from instruments.crosspoints import Crosspoints, Pulse, PulsePair
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, Volts, text
 from protocols.analysis.common.changes import states_of
 from protocols.analysis.common.figure_style import value_text
@@ -64,6 +65,12 @@ class UpdateResponse(Stoppable):
     def planned_readings(self, shape: tuple[int, int]) -> int:
         """All ramps, and the readings before."""
         return self.rest + 2 * self.cycles * self.pulses * self.reads
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen:
+        """All ramps."""
+        pairs = [pair or crosspoints.pulses for pair, _ in self.pairs(crosspoints.pulses)]
+        most = self.stopped_at(2 * self.cycles * self.pulses)
+        return Foreseen(self.name, "pulses or cycles", most, pulses_of(pairs))
 
     def run(self, crosspoints: Crosspoints) -> Steps:
         """Ramp after ramp."""

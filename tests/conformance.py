@@ -17,11 +17,23 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import not_numbers
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from instruments.crosspoints import Crosspoints, PulsePair, PulseTrains, Readings
-from instruments.errors import InputError
+from instruments.errors import InputError, LimitError
+from instruments.wire import Wire
+
+nothing_but_refusals = settings(
+    max_examples=40,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+)
+"""Of tests in which all is refused, so that one block does for every example."""
 
 
 class Conformance:
@@ -29,6 +41,7 @@ class Conformance:
 
     unmoved: float  # [unit] by how much a mean of READS readings may differ where nothing was pulsed: > 5 sd of it
     visible: int = 50  # pulses of one sign that move a crosspoint by several times `unmoved`
+    budgeted = True  # whether pulses have an endurance budget here
     READS = 4
 
     @pytest.fixture
@@ -106,6 +119,98 @@ class Conformance:
         with pytest.raises(InputError):
             crosspoints.trace(np.full(3, self.visible), pair)
         self.assert_unmoved(crosspoints, before)
+
+    # What is asked for is looked at before a byte is sent
+
+    @pytest.fixture
+    def sent(self, crosspoints: Crosspoints, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Every message from now on to an instrument, if there are any."""
+        messages: list[str] = []
+        real = Wire.write
+
+        def write(wire: Wire, command: str, **more: Any) -> None:
+            messages.append(command)
+            real(wire, command, **more)
+
+        monkeypatch.setattr(Wire, "write", write)
+        return messages
+
+    @nothing_but_refusals
+    @given(counts=not_numbers.no_counts, verb=st.sampled_from(["pulse", "stream", "trace"]))
+    def test_what_is_no_count_of_pulses_is_refused_before_a_byte(
+        self, crosspoints: Crosspoints, sent: list[str], counts: Any, verb: str
+    ) -> None:
+        with pytest.raises(InputError):
+            next(iter(getattr(crosspoints, verb)(counts) or ()), None)
+        assert sent == []
+
+    @nothing_but_refusals
+    @given(
+        repeats=not_numbers.no_readings,
+        seconds=not_numbers.no_seconds,
+        pair=not_numbers.no_pairs,
+        index=not_numbers.no_index,
+    )
+    def test_other_arguments_that_are_none_are_refused_before_a_byte(
+        self, crosspoints: Crosspoints, sent: list[str], repeats: Any, seconds: Any, pair: Any, index: Any
+    ) -> None:
+        for act in (
+            lambda: crosspoints.read(repeats),
+            lambda: crosspoints.wait(seconds),
+            lambda: crosspoints.pulse(1, pair),
+            lambda: crosspoints.trace([1], pair),
+            lambda: crosspoints[index],
+        ):
+            with pytest.raises(InputError):
+                act()
+        assert sent == []
+
+    @nothing_but_refusals
+    @given(volts=not_numbers.no_voltages, bad=not_numbers.no_seconds, which=st.integers(0, 2))
+    def test_a_sweep_of_what_is_no_number_is_refused_before_a_byte(
+        self, crosspoints: Crosspoints, sent: list[str], volts: Any, bad: Any, which: int
+    ) -> None:
+        bad = np.nan if isinstance(bad, (list, np.ndarray)) else bad
+        asked = [(volts, 5e-5, 0.0), ([0.05], bad, 0.0), ([0.05], 5e-5, bad)][which]
+        with pytest.raises(InputError):
+            list(crosspoints.sweep(*asked))
+        assert sent == []
+
+    @nothing_but_refusals
+    @given(bad=not_numbers.no_voltages)
+    def test_lines_take_numbers_and_slots_of_one_pulse(
+        self, crosspoints: Crosspoints, sent: list[str], bad: Any
+    ) -> None:
+        rows, columns = crosspoints.shape
+        whole = PulseTrains(np.ones((columns, 4), dtype=np.int8))
+        two = PulseTrains(np.full((rows, 4), 2))
+        for act in (
+            lambda: crosspoints.forward(bad),
+            lambda: crosspoints.backward(bad),
+            lambda: crosspoints.coincide(PulseTrains(bad), whole),
+            lambda: crosspoints.coincide(two, whole),
+            lambda: crosspoints.coincide(PulseTrains(np.ones((rows, 3), dtype=np.int8)), whole),
+        ):
+            with pytest.raises(InputError):
+                act()
+        assert sent == []
+
+    def test_an_integer_of_any_kind_is_a_count(self, crosspoints: Crosspoints) -> None:
+        for count in (np.int8(1), np.uint64(1), [1], range(1, 2), np.array(1, dtype=np.int32)):
+            crosspoints.pulse(count)  # type: ignore[arg-type]
+        assert len(crosspoints.read(np.int64(2))) == 2  # type: ignore[arg-type]
+
+    def test_sums_of_counts_do_not_wrap_past_a_budget(self, crosspoints: Crosspoints, sent: list[str]) -> None:
+        """Where there is a budget; a block without one has none to pass."""
+        if not self.budgeted:
+            pytest.skip("this backend has no budget")
+        most = not_numbers.MOST
+        for counts in ([most] * 5, [-most] * 5, [most, -most] * 3, [most] * 4 + [4, 5]):
+            with pytest.raises(LimitError):
+                crosspoints.trace(counts)
+        with pytest.raises(LimitError):
+            crosspoints.pulse(most)
+        assert sent == []
 
     # Views
 

@@ -16,6 +16,7 @@ MODEL = SoftBounds(1e-6, 9e-6, 0.01, 0.01)
 
 
 class TestAssembled(Conformance):
+    budgeted = False
     unmoved, visible = 1e-7, 50  # read noise 1e-9 S, a pulse moves 4e-8 S
 
     @pytest.fixture

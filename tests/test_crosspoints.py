@@ -10,10 +10,11 @@ from instruments.errors import InputError
 def test_counts_broadcast_to_the_block() -> None:
     assert counts_for(3, (2, 2)).tolist() == [[3, 3], [3, 3]]
     assert counts_for([1, -1], (2, 2)).tolist() == [[1, -1], [1, -1]]
-    assert counts_for(np.float64(2.0), (1, 1)).tolist() == [[2]]
+    assert counts_for(np.uint8(2), (1, 1)).tolist() == [[2]]
+    assert counts_for(range(2), (1, 2)).tolist() == [[0, 1]]
 
 
-@pytest.mark.parametrize("counts", [1.5, float("nan"), float("inf"), [1, 2, 3]])
+@pytest.mark.parametrize("counts", [1.5, 2.0, float("nan"), float("inf"), [1, 2, 3]])
 def test_counts_that_are_none_are_refused(counts: object) -> None:
     with pytest.raises(InputError):
         counts_for(counts, (2, 2))  # type: ignore[arg-type]
@@ -21,9 +22,9 @@ def test_counts_that_are_none_are_refused(counts: object) -> None:
 
 def test_a_trace_takes_one_count_a_step_or_one_a_crosspoint() -> None:
     assert steps_of([1, -1, 0], (2, 1)).shape == (3, 2, 1)
-    assert steps_of(np.ones((4, 2, 3)), (2, 3)).shape == (4, 2, 3)
+    assert steps_of(np.ones((4, 2, 3), dtype=np.int32), (2, 3)).shape == (4, 2, 3)
     with pytest.raises(InputError, match="steps"):
-        steps_of(np.ones((4, 2)), (4, 2))
+        steps_of(np.ones((4, 2), dtype=np.int64), (4, 2))
 
 
 @pytest.mark.parametrize(

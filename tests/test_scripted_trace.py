@@ -221,7 +221,7 @@ def test_an_interrupted_loop_is_ended_first_keeps_its_readings_and_marks_the_res
             wait(seconds)
 
         virtual.clock.wait = interrupted
-        stream = block.stream(np.ones(60))
+        stream = block.stream(np.ones(60, dtype=np.int64))
         readings = next(stream)
         assert virtual.is_safe()
         fired = len(virtual.applied)
@@ -249,7 +249,7 @@ def test_no_fault_leaves_an_output_on_or_stores_a_wrong_value_as_good(fault, mes
         block.bench.smu.adapter._open_anew()  # type: ignore[attr-defined] - by way of the new port
         taken = []
         try:
-            taken.extend(block.stream(np.zeros(20)))
+            taken.extend(block.stream(np.zeros(20, dtype=np.int64)))
         except InstrumentError:
             pass
         finally:

@@ -42,6 +42,7 @@ def sim(model: DeviceModel = MODEL, shape: tuple[int, int] = (1, 1), **more: Any
 
 
 class TestOneSimulated(Conformance):
+    budgeted = False
     unmoved, visible = 6e-8, 50
 
     @pytest.fixture

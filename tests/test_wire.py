@@ -8,7 +8,8 @@ import pytest
 
 from instruments.clock import VirtualClock
 from instruments.errors import InputError, InstrumentError, NotAnswering
-from instruments.wire import Message, Wire, WireLog
+from instruments.wire import Wire
+from instruments.wire_log import Message, WireLog
 from sim_device.virtual_bench.reach.visa import Port, VirtualVisaLibrary
 
 NAME = "TCPIP0::smu::inst0::INSTR"

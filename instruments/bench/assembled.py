@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from instruments.crosspoints import Crosspoints, Index, Origin, PulsePair, Readings, Sweep, counts_for, index_pair
+from instruments.asked import readings_of, seconds_of
+from instruments.crosspoints import (
+    Crosspoints,
+    Index,
+    IntArray,
+    Origin,
+    PulsePair,
+    Readings,
+    Sweep,
+    counts_for,
+    index_pair,
+)
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.levels import by_views
 
 
@@ -51,13 +64,28 @@ class Assembled(Crosspoints):
         return Origin(first.kind, {"assembled": [block.origin.details for block in self._flat]})
 
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
-        """One crosspoint after the other."""
-        for block, count in zip(self._flat, counts_for(counts, self.shape).flat, strict=True):
+        """One crosspoint after the other, once all of it is checked."""
+        each = counts_for(counts, self.shape)
+        self.check(each[np.newaxis], pulses)
+        for block, count in zip(self._flat, each.flat, strict=True):
             if count:
                 block.pulse(count, pulses)
 
+    def check(self, steps: IntArray, pulses: PulsePair | None = None) -> None:
+        """Each by itself."""
+        for block, mine in zip(self._flat, steps.reshape(len(steps), len(self._flat)).T, strict=True):
+            if np.any(mine):
+                block.check(mine.reshape(-1, 1, 1), pulses)
+
+    def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:
+        """Each by itself."""
+        most = np.broadcast_to(np.asarray(foreseen.pulses, dtype=np.int64), self.shape)
+        for block, pulses in zip(self._flat, most.flat, strict=True):
+            block.foresee(replace(foreseen, pulses=int(pulses)), counted)
+
     def read(self, repeats: int = 1) -> Readings:
         """One crosspoint after the other."""
+        repeats = readings_of(repeats)
         each = [block.read(repeats) for block in self._flat]
         return Readings(
             *(
@@ -72,6 +100,7 @@ class Assembled(Crosspoints):
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the clock of every crosspoint."""
+        seconds = seconds_of(seconds)
         for block in self._flat if self._clock is None else [self._clock]:
             block.wait(seconds)
 

@@ -8,6 +8,7 @@ asked before the first byte of it is sent.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -28,6 +29,7 @@ from instruments.crosspoints import (
     Status,
 )
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.limits import Limits
 from instruments.roles import Measurement, PulseSource, SourceMeasureUnit, SwitchMatrix
 
@@ -98,9 +100,9 @@ class Bench:
     def check(self, names: NDArray[np.str_], counts: IntArray, pulses: PulsePair) -> None:
         """Raise `LimitError` unless all of `counts` may be applied; sends nothing."""
         if np.any(counts > 0):
-            self.limits.check_pulse(pulses.up)
+            self.generator.check(pulses.up)
         if np.any(counts < 0):
-            self.limits.check_pulse(pulses.down)
+            self.generator.check(pulses.down)
         self.check_budget(names, np.abs(counts))
 
     def check_budget(self, names: NDArray[np.str_], more_each: IntArray) -> None:
@@ -115,6 +117,18 @@ class Bench:
         self.check(names, up, pulses)
         self.check(names, -down, pulses)
         self.check_budget(names, up + down)
+
+    def foresee(self, names: NDArray[np.str_], foreseen: Foreseen, counted: Mapping[str, int]) -> None:
+        """Raise unless limits and budgets have room for what may be asked at most; sends nothing."""
+        for pulse in foreseen.shapes:
+            self.generator.check(pulse)
+        if foreseen.levels:
+            self.refuse_unswept()
+        foreseen.check_levels(self.limits)
+        most = foreseen.at_most(self.limits, (names.shape[0], names.shape[1]))
+        for name, more in zip(names.flat, most.flat, strict=True):
+            spent, earlier = self.count.applied.get(str(name), 0), self.count.earlier.get(str(name), 0)
+            foreseen.check_budget(self.limits, str(name), int(more), spent, earlier, counted.get(str(name), 0))
 
     def pulse(self, name: str, pulse: Pulse, count: int) -> None:
         """Apply `count` of `pulse` to one crosspoint that `check` has let pass."""
@@ -186,10 +200,14 @@ class Bench:
 
     # -- sweeping ------------------------------------------------------------------------------------------------
 
-    def begin_sweep(self, name: str) -> SourceMeasureUnit:
-        """Connect one crosspoint as for reading, outputs off; its bias is configured anew by the next reading."""
+    def refuse_unswept(self) -> None:
+        """Raise `InputError` where nothing can be swept."""
         if self.wiring.kind is Kind.CROSSBAR:
             raise InputError("a crosspoint of a crossbar is read between two sources, neither of which may be swept")
+
+    def begin_sweep(self, name: str) -> SourceMeasureUnit:
+        """Connect one crosspoint as for reading, outputs off; its bias is configured anew by the next reading."""
+        self.refuse_unswept()
         if self.switching.enter(self.switching.setup(name, Phase.READ)):
             self._pulse_set = None
             self.smu.take_over()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instruments.asked import readings_of, seconds_of
 from instruments.bench.bench import Bench
 from instruments.bench.reading import numbers, one_reading
 from instruments.bench.sequencing import Tracing
@@ -16,15 +17,18 @@ from instruments.bench.sweeps import sweep
 from instruments.crosspoints import (
     Crosspoints,
     Index,
+    IntArray,
     Origin,
     PulsePair,
     Readings,
     Sweep,
     counts_for,
     index_pair,
+    pair_of,
     steps_of,
 )
 from instruments.errors import InputError
+from instruments.foreseen import Foreseen
 from instruments.levels import Levels
 
 
@@ -52,9 +56,17 @@ class BenchCrosspoints(Crosspoints):
         """Of a crossbar, where names stand in the block as their crosspoints do between the lines."""
         return lies_on_lines(self.bench.wiring, self.names)
 
+    def check(self, steps: IntArray, pulses: PulsePair | None = None) -> None:
+        """As the bench would refuse them."""
+        self.bench.check_all(self.names, steps, pair_of(pulses, self.pulses))
+
+    def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:
+        """Against the limits of the station and what is left of each budget."""
+        self.bench.foresee(self.names, foreseen, counted or {})
+
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Apply pulses one crosspoint after the other; everything is checked before the first is driven."""
-        pair = pulses or self.pulses
+        pair = pair_of(pulses, self.pulses)
         each = counts_for(counts, self.shape)
         self.bench.check(self.names, each, pair)
         for name, count in zip(self.names.flat, each.flat, strict=True):
@@ -63,8 +75,7 @@ class BenchCrosspoints(Crosspoints):
 
     def read(self, repeats: int = 1) -> Readings:
         """Read one crosspoint after the other; conductance is measured current over measured voltage."""
-        if repeats < 1:
-            raise InputError(f"{repeats} readings are none; give 1 or more")
+        repeats = readings_of(repeats)
         measured = [self.bench.measure(name, repeats) for name in self._flat]
         self.bench.verify_relays()
         if len(measured) == repeats == 1:
@@ -81,7 +92,7 @@ class BenchCrosspoints(Crosspoints):
 
         All of it is checked before the first byte of it is sent.
         """
-        pair = pulses or self.pulses
+        pair = pair_of(pulses, self.pulses)
         steps = steps_of(counts, self.shape)
         self.bench.check_all(self.names, steps, pair)
         sequence = self.tracing.sequence(self._flat, steps, pair)
@@ -104,7 +115,7 @@ class BenchCrosspoints(Crosspoints):
 
     def wait(self, seconds: float) -> None:
         """Let time pass on the clock of the bench."""
-        self.bench.clock.wait(seconds)
+        self.bench.clock.wait(seconds_of(seconds))
 
     def safe(self) -> None:
         """Everything of the bench off, not just these crosspoints."""

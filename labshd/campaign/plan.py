@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, LabshdError, LimitError
 from labshd.common.progress import Progress
 from labshd.runs.run import runs_folder
@@ -118,13 +119,13 @@ def plan_protocol(
         names = names_of(station.grid, crosspoints) if crosspoints else station.names[:1]
         block = block_of(station, names)
         seen = _Seen(station, runs)
+        refused = seen.foreseen(protocol, block, names)
         steps = protocol.run(block)
-        refused: list[str] = []
         try:
             for points in steps:
                 seen.points(names, points)
         except LimitError as error:
-            refused.append(str(error))
+            refused = refused or [str(error)]
         finally:
             steps.close()
             block.safe()
@@ -188,6 +189,23 @@ class _Seen:
 
     def _now(self) -> float:
         return self._station.virtual.clock.now() if self._station.virtual else 0.0
+
+    def foreseen(self, protocol: Protocol, block: Crosspoints, names: Sequence[str]) -> list[str]:
+        """Why a protocol would be refused before its first byte: by limits, or what is left of a budget."""
+        foreseen, file = protocol.foreseen(block), self._station.file
+        if foreseen is None:
+            return []
+        refused: list[str] = []
+        try:
+            block.foresee(foreseen)
+            if isinstance(file, BenchFile):
+                most = foreseen.at_most(file.limits, block.shape)
+                for name, pulses in zip(names, most.ravel().tolist(), strict=True):
+                    used = self._earlier.get(name, 0)
+                    foreseen.check_budget(file.limits, name, pulses, used, used)
+        except LimitError as error:
+            refused.append(str(error))
+        return refused
 
     def points(self, names: Sequence[str], points: Points) -> None:
         """Count pulses and time of crosspoints that no virtual bench tells of."""

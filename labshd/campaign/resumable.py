@@ -8,7 +8,7 @@ uncertain.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from copy import copy
 from dataclasses import dataclass, field
@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from instruments.asked import readings_of, seconds_of
 from instruments.crosspoints import (
     Crosspoints,
     Index,
@@ -28,9 +29,11 @@ from instruments.crosspoints import (
     Sweep,
     counts_for,
     index_pair,
+    pair_of,
     steps_of,
 )
 from instruments.errors import RunError
+from instruments.foreseen import Foreseen
 from instruments.levels import Levels
 from labshd.runs.files import AppendFile
 from protocols.common.protocol import Series
@@ -108,17 +111,27 @@ class ResumableCrosspoints(Crosspoints):
 
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Note, then apply; what was noted before is not applied again."""
-        wanted, tape = counts_for(counts, self.shape), self._tape
+        wanted, tape, pulses = counts_for(counts, self.shape), self._tape, pair_of(pulses, self.pulses)
         tape.pulsed += 1
         if tape.pulsed <= tape.journal.before:
             tape.in_doubt = self._whole(wanted) if tape.pulsed == tape.journal.before else None
             return
+        self.inner.check(wanted[np.newaxis], pulses)  # what is refused is not noted
         tape.journal.note(wanted)
         self.inner.pulse(wanted, pulses)
 
+    def check(self, steps: IntArray, pulses: PulsePair | None = None) -> None:
+        """As the block, of what is new; of what was applied before nobody asks again."""
+        if self._tape.live:
+            self.inner.check(steps, pulses)
+
+    def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:
+        """As the block."""
+        self.inner.foresee(foreseen, counted)
+
     def read(self, repeats: int = 1) -> Readings:
         """Readings from before while there are some, then new ones."""
-        tape = self._tape
+        repeats, tape = readings_of(repeats), self._tape
         again = min(repeats, len(tape.before) - tape.read)
         if again <= 0:
             return self._live(self.inner.read(repeats))
@@ -140,7 +153,9 @@ class ResumableCrosspoints(Crosspoints):
 
     def stream(self, counts: ArrayLike, pulses: PulsePair | None = None) -> Iterator[Readings]:
         """Step by step, even where the block could take many at once: at most one step is ever in doubt."""
-        for step in steps_of(counts, self.shape):
+        steps = steps_of(counts, self.shape)
+        self.check(steps, pulses)
+        for step in steps:
             self.pulse(step, pulses)
             yield self.read()
 
@@ -163,6 +178,7 @@ class ResumableCrosspoints(Crosspoints):
 
     def wait(self, seconds: float) -> None:
         """Wait, unless that was done before."""
+        seconds = seconds_of(seconds)
         if self._tape.live:
             self.inner.wait(seconds)
 

@@ -23,6 +23,7 @@ from labshd.common.signals import SIGNALS, Interrupts, Terminated, interrupts
 from labshd.common.station_of import RecordedStation, station_of
 from labshd.recording.continuing import beyond, taken_before
 from labshd.recording.ending import Ending
+from labshd.runs.pulse_notes import fired_in
 from labshd.runs.run import Run, open_run, runs_folder
 from labshd.runs.writer import RunWriter
 from protocols.common.protocol import Points, Protocol, known_counts
@@ -185,6 +186,7 @@ def record(
 ) -> Run:
     """Run `protocol` on `crosspoints`, keep every reading, analyse, and give the run.
 
+    What the limits have no room for is refused before the first byte (`Protocol.foreseen`).
     Whatever ends it, outputs are off, what was taken is in the run and is analysed as far as it goes. Raises as
     `recording` does.
 
@@ -205,6 +207,7 @@ def record(
     try:
         more: dict[str, Any] = {"runs": runs, "station": station, "progress": progress, "total": total}
         with recording(what, crosspoints, **more, continued=continued) as made:
+            refuse_beyond(protocol, crosspoints, continued)
             made.why_stopped = _drive(steps if continued is None else beyond(steps, taken_before(continued)), made)
     except BaseException as error:
         stopped = run_of(error)
@@ -214,6 +217,17 @@ def record(
     finally:
         steps.close()  # after outputs are off: what a protocol does when it is left must not come before
     return analysed(open_run(made.folder), protocol)
+
+
+def refuse_beyond(protocol: Protocol, crosspoints: Crosspoints, continued: Run | None = None) -> None:
+    """Raise `LimitError` unless limits and budgets have room for all that `protocol` may do; sends nothing.
+
+    Of a run that goes on, what it has spent counts once.
+    """
+    foreseen = protocol.foreseen(crosspoints)
+    if foreseen is not None:
+        spent = None if continued is None else fired_in(continued.folder, continued.info)
+        crosspoints.foresee(foreseen, spent)
 
 
 def _drive(steps: Iterator[Points], made: Recording) -> str:

@@ -17,7 +17,7 @@ from labshd.station.boxes import Box, boxes, named_roles
 from labshd.station.schema import BenchFile, InstrumentEntry, InstrumentsEntry
 
 if TYPE_CHECKING:
-    from instruments.wire import Sink
+    from instruments.wire_log import Sink
 
 
 Role = TypeVar("Role", bound=InstrumentRole)

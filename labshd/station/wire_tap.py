@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from instruments.wire import Message, WireLog
+    from instruments.wire_log import Message, WireLog
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ class Tap:
             ended, self._log = self._log, None
             ended.close()
         if path is not None:
-            from instruments.wire import WireLog
+            from instruments.wire_log import WireLog
 
             self._log = WireLog(path)
 

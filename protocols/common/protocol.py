@@ -16,6 +16,8 @@ from instruments.crosspoints import Crosspoints, FloatArray, IntArray, PulsePair
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from instruments.foreseen import Foreseen
+
 UNKNOWN_COUNT = int(np.iinfo(np.int64).min)
 """A count that nobody knows: pulses were applied since the reading before, or it was another day. Starts a segment."""
 
@@ -174,6 +176,14 @@ class Protocol(BaseModel, ABC):
 
     def planned_readings(self, shape: tuple[int, int]) -> int | None:
         """Steps that `run` will take at most, for the progress bar; None where it cannot be told."""
+        return None
+
+    def foreseen(self, crosspoints: Crosspoints) -> Foreseen | None:
+        """What `run` will ask of each of these crosspoints at most, told from the settings alone; sends nothing.
+
+        It is checked against limits and budgets before the first byte. None where nobody can tell: then each step is
+        checked by itself when its turn comes.
+        """
         return None
 
     def figures(self, series: Series, result: dict[str, Any]) -> list[Figure]:

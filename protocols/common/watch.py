@@ -45,6 +45,10 @@ class Stoppable(Protocol):
         default=None, gt=0, description="leave a crosspoint alone after so many readings in compliance"
     )
 
+    def stopped_at(self, most: int, at_once: int = 1) -> int:
+        """Of `most` pulses those that a crosspoint gets under `stop_pulses`, which is asked after each `at_once`."""
+        return most if self.stop_pulses is None else min(most, self.stop_pulses - 1 + at_once)
+
     def watch(self, crosspoints: Crosspoints, *more: StopRule) -> Watch:
         """The block under the rules of the settings and `more`; `InputError` for siemens where there are none."""
         in_siemens = (self.stop_below, self.stop_above, self.stop_slope)

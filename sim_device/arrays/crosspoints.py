@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from copy import copy
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from instruments.asked import readings_of, seconds_of, volts_of
 from instruments.clock import Clock, VirtualClock
 from instruments.crosspoints import (
     Crosspoints,
@@ -21,13 +22,16 @@ from instruments.crosspoints import (
     PulseTrains,
     Readings,
     Sweep,
+    coinciding,
     counts_for,
+    pair_of,
     steps_of,
 )
-from instruments.errors import InputError
+from instruments.errors import InputError, LimitError
+from instruments.foreseen import Foreseen
 from instruments.levels import Levels
 from instruments.limits import Limits
-from sim_device.arrays.device_array import DeviceArray, Loop, Response, SimNoise, counted
+from sim_device.arrays.device_array import DeviceArray, Loop, Response, SimNoise
 from sim_device.arrays.other_pulses import AppliedPair, applied
 from sim_device.arrays.simulated_reading import pulse_time, readings_at
 from sim_device.arrays.simulated_sweep import swept
@@ -41,6 +45,7 @@ from sim_device.models.voltage_law import VoltageLaw
 __all__ = ["NOMINAL", "SimCrosspoints", "SimNoise", "Spread"]
 
 NOMINAL = PulsePair(up=Pulse(1.0, 1e-6), down=Pulse(-1.0, 1e-6))
+COUNTED = 2**32 - 1  # pulses in the life of a simulated crosspoint: they number its random draws, 32 bits
 STREAMED = 65536  # readings that `stream` makes at once: large enough to be fast, small enough to keep memory flat
 
 
@@ -166,6 +171,22 @@ class SimCrosspoints(Crosspoints):
         arrays = {"g_min": p.low, "g_max": p.high, "s_up": p.s_up, "s_down": p.s_down}
         return {key: float(array[at]) for key, array in arrays.items()}
 
+    def check(self, steps: IntArray, pulses: PulsePair | None = None) -> None:
+        """Against law, limits and budget, where there are any."""
+        self._checked(steps, pulses)
+
+    def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:
+        """Against the limits, where there are any."""
+        if self._limits is None:
+            return
+        for pulse in foreseen.shapes:
+            self._limits.check_pulse(pulse)
+        foreseen.check_levels(self._limits)
+        most, spent = foreseen.at_most(self._limits, self.shape), self.pulses_applied
+        for row, column in np.ndindex(*self.shape):
+            name = self.name if self.shape == (1, 1) else f"{self.name}[{row}, {column}]"
+            foreseen.check_budget(self._limits, name, int(most[row, column]), int(spent[row, column]))
+
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Apply `counts` pulses; see `Crosspoints.pulse`. Another pair than this block's own needs a `law`."""
         wanted, pair = counts_for(counts, self.shape), self._pair(pulses)
@@ -175,13 +196,12 @@ class SimCrosspoints(Crosspoints):
 
     def read(self, repeats: int = 1) -> Readings:
         """Read every crosspoint `repeats` times: shape (repeats, rows, columns)."""
-        if repeats < 1:
-            raise InputError(f"{repeats} readings are none; ask for 1 or more")
+        repeats = readings_of(repeats)
         return self._trace(np.broadcast_to(np.int64(0), (repeats, *self.shape)), AppliedPair(self.pulses))
 
     def wait(self, seconds: float) -> None:
         """Advance the clock by `seconds` [s]."""
-        self._clock.wait(seconds)
+        self._clock.wait(seconds_of(seconds))
 
     def safe(self) -> None:
         """Nothing is ever driven."""
@@ -210,21 +230,22 @@ class SimCrosspoints(Crosspoints):
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""
         if self._limits is not None or not self._window.dense:
-            self.pulse(counted(rows, self.shape[0]) @ counted(columns, self.shape[1]).T)
+            super().coincide(rows, columns)
             return
-        self._array.coincide(self._window.box, rows, columns, self.shape[0])
-        self._clock.wait(pulse_time(self.pulses) * rows.slots.shape[1])
+        up, across = coinciding(rows, columns, self.shape)
+        self._array.coincide(self._window.box, PulseTrains(up), PulseTrains(across), self.shape[0])
+        self._clock.wait(pulse_time(self.pulses) * up.shape[1])
 
     def forward(self, volts: ArrayLike) -> FloatArray:
         """Row currents for column voltages, of shape (columns,) or (columns, batch); see `Crosspoints.forward`.
 
         Read noise of one reading, independent between crosspoints, adds up to ``σ |V| ξ`` on each row: that is drawn.
         """
-        return self._multiplied(np.asarray(volts, dtype=np.float64), transposed=False)
+        return self._multiplied(volts_of(volts, self.shape[1]), transposed=False)
 
     def backward(self, volts: ArrayLike) -> FloatArray:
         """Column currents for row voltages, of shape (rows,) or (rows, batch); as `forward`."""
-        return self._multiplied(np.asarray(volts, dtype=np.float64), transposed=True)
+        return self._multiplied(volts_of(volts, self.shape[0]), transposed=True)
 
     def __getitem__(self, index: Index) -> SimCrosspoints:
         """A view on the same devices."""
@@ -254,7 +275,7 @@ class SimCrosspoints(Crosspoints):
 
     def _pair(self, pulses: PulsePair | None) -> AppliedPair:
         """How a pair acts here; refused where no law says it, or limits forbid it."""
-        pair = applied(pulses, self.pulses, self.law, self.name)
+        pair = applied(pair_of(pulses, self.pulses), self.pulses, self.law, self.name)
         if self._limits is not None:
             self._limits.check_pulse(pair.pulses.up)
             self._limits.check_pulse(pair.pulses.down)
@@ -267,13 +288,18 @@ class SimCrosspoints(Crosspoints):
             self._check_budget(np.abs(steps).sum(axis=0))
         return steps, pair
 
-    def _check_budget(self, more: NDArray[Any]) -> None:
+    def _check_budget(self, more: IntArray) -> None:
         """Refuse `more` pulses beyond the budget of any crosspoint."""
         if self._limits is None:
             return
         spent = np.where(more > 0, self.pulses_applied, 0)
         row, column = np.unravel_index(np.argmax(spent + more), self.shape)
         asked = int(more[row, column])
+        if int(spent[row, column]) + asked > COUNTED:
+            raise LimitError(
+                f"{asked} more pulses on {self.name}[{row}, {column}] after {spent[row, column]} are beyond {COUNTED}, "
+                "as many as a simulated crosspoint counts; make the crosspoints anew"
+            )
         self._limits.check_budget(int(spent[row, column]), asked, f"{self.name}[{row}, {column}]")
 
     def _trace(self, counts: NDArray[Any], pair: AppliedPair, response: Response | None = None) -> Readings:

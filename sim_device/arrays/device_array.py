@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instruments.crosspoints import FloatArray, IntArray, PulseTrains
+from instruments.asked import slots_of
+from instruments.crosspoints import FloatArray, PulseTrains
 from instruments.errors import InputError
 from sim_device.arrays import counter_random, kernels
 from sim_device.arrays.linear_rows import LONGEST
@@ -217,9 +218,7 @@ def _start(initial: ArrayLike, p: Population, shape: tuple[int, int], seed: int)
 
 
 def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uint32], NDArray[np.int32]]:
-    slots = np.ascontiguousarray(trains.slots, dtype=np.int8)
-    if slots.ndim != 2 or len(slots) != lines:
-        raise InputError(f"pulse trains of shape {slots.shape} do not fit {lines} {which}; give (lines, slots)")
+    slots = slots_of(trains.slots, lines, which)
     words = np.empty((max(1, -(-slots.shape[1] // 32)), lines), dtype=np.uint32)
     signs = np.empty(lines, dtype=np.int32)
     wrong = kernels.packed(slots, words, signs)
@@ -229,13 +228,6 @@ def _packed(trains: PulseTrains, lines: int, which: str) -> tuple[NDArray[np.uin
             "one update takes neither"
         )
     return words, signs
-
-
-def counted(trains: PulseTrains, lines: int) -> IntArray:
-    """The slots of trains (lines, slots) as whole numbers to multiply; `InputError` unless there are so many lines."""
-    if trains.slots.ndim != 2 or len(trains.slots) != lines:
-        raise InputError(f"pulse trains of shape {trains.slots.shape} do not fit {lines} lines; give (lines, slots)")
-    return trains.slots.astype(np.int64)
 
 
 def threads_available() -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from instruments.crosspoints import FloatArray, IntArray, steps_of
+from instruments.crosspoints import FloatArray, IntArray
 from instruments.errors import InputError
 from sim_device.fit.average import averaged
 from sim_device.fit.estimate import Estimate, linear
@@ -69,9 +69,7 @@ def fit_array(counts: ArrayLike, conductance: ArrayLike, *, unit: str = "S") -> 
     g = np.asarray(conductance, dtype=np.float64)
     if g.ndim != 3:
         raise InputError(f"an array takes conductance of shape (readings, rows, columns), not {g.shape}")
-    pulses = steps_of(counts, (g.shape[1], g.shape[2]))
-    if len(pulses) != len(g):
-        raise InputError(f"{len(pulses)} pulse counts for {len(g)} readings; one for each is needed")
+    pulses = _recorded(counts, g.shape)
     names = _names(unit)
     found, errors = (np.full((len(names), *g.shape[1:]), np.nan) for _ in range(2))
     failed: dict[tuple[int, int], str] = {}
@@ -93,6 +91,20 @@ def fit_array(counts: ArrayLike, conductance: ArrayLike, *, unit: str = "S") -> 
         pulses,
         g,
     )
+
+
+def _recorded(counts: ArrayLike, shape: tuple[int, ...]) -> IntArray:
+    """Counts of a recording, one for each reading: they may be as large as what is not known, or come as floats."""
+    given = np.asarray(counts)
+    given = given[:, np.newaxis, np.newaxis] if given.ndim == 1 else given
+    if given.dtype.kind not in "iuf" or not np.all(np.isfinite(given)) or np.any(given != np.rint(given)):
+        raise InputError("pulse counts must be whole numbers")
+    if given.ndim != 3 or len(given) != shape[0]:
+        raise InputError(f"pulse counts of shape {np.shape(counts)} for {shape[0]} readings; one for each is needed")
+    try:
+        return np.broadcast_to(given.astype(np.int64), shape)
+    except ValueError:
+        raise InputError(f"pulse counts of shape {given.shape} do not fit readings of shape {shape}") from None
 
 
 def _names(unit: str) -> tuple[str, ...]:

@@ -24,11 +24,14 @@ class ListUnit(Scpi, SourceMeasureUnit):
     def hold(self, span: float, plan: Plan) -> None:
         """As `configure`, on a source range that holds levels up to `span` [V] beside the read voltage of a plan.
 
-        `LimitError` before a byte is sent, for the read voltage and for every pulse of the plan.
+        `LimitError` before a byte is sent, for the read voltage and for every pulse of the plan; a span of 0 V says
+        that the pulses are those of a generator, whose current this unit does not limit.
         """
         self.limits.check_bias(plan.voltage, plan.compliance)
         for pulse in plan.used:
             self.limits.check_pulse(pulse)
+            if span:
+                self.limits.check_power(pulse.voltage, max(plan.limit, plan.compliance))
         self._set(max(span, abs(plan.voltage)), plan.voltage, plan.compliance, plan.integration)
 
     @abstractmethod

@@ -50,7 +50,7 @@ class SmuPulses(Scpi, SlowPulses):
         say = self.spelling
         self._pulse = None
         span = smallest(min(self.limits.pulse_voltage, say.voltage_ranges[-1]), say.voltage_ranges, "V")
-        limit = min(self.limits.current, say.current)
+        limit = self.pulse_compliance()
         self.write("*RST;*CLS")
         self.settle(
             f"{say.output.format('OFF')};{say.setup};{say.limit} {si(limit)};"
@@ -58,6 +58,10 @@ class SmuPulses(Scpi, SlowPulses):
         )
         (found,) = self.numbers(f"{say.limit}?", 1)
         check_compliance(self.name, limit, found)
+
+    def pulse_compliance(self) -> float:
+        """The station's largest current, or the most that can be limited at."""
+        return min(self.limits.current, self.spelling.current)
 
     def off(self) -> None:
         """Output off."""

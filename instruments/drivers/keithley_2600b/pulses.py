@@ -45,16 +45,17 @@ class Keithley2600BChannelBPulses(RunsScripts, SlowPulses):
             f"{smu}.sense = {smu}.SENSE_LOCAL {smu}.source.autorangev = {smu}.AUTORANGE_OFF {self._ranges()} "
             "format.data = format.ASCII format.asciiprecision = 10"
         )
-        check_compliance(self.name, self._limit(), self.values_of(f"{smu}.source.limiti")[0])
+        check_compliance(self.name, self.pulse_compliance(), self.values_of(f"{smu}.source.limiti")[0])
 
-    def _limit(self) -> float:
+    def pulse_compliance(self) -> float:
+        """The station's largest current, or the most that can be limited at."""
         return min(self.limits.current, self.most_current)
 
     def _ranges(self) -> str:
         """0 V on the range of the largest pulse, and the current limit."""
         span = smallest(min(self.limits.pulse_voltage, self.voltage_ranges[-1]), self.voltage_ranges, "V")
         smu = self.smu
-        return f"{self.level('0')} {smu}.source.rangev = {si(span)} {smu}.source.limiti = {si(self._limit())}"
+        return f"{self.level('0')} {smu}.source.rangev = {si(span)} {smu}.source.limiti = {si(self.pulse_compliance())}"
 
     def _configure(self, pulse: Pulse) -> None:
         """Range and limit again: the channel may have measured in between. The level goes out with each pulse."""

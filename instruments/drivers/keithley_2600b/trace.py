@@ -71,7 +71,7 @@ class ScriptedTrace(Sequencer):
         unit, gate = self.unit, self.gate
         unit.limits.check_bias(plan.voltage, plan.compliance)
         for pulse in plan.used:
-            unit.limits.check_pulse(pulse)
+            gate.check(pulse)
         gate.prepare()
         unit.prepare()
         for pulse in plan.used:

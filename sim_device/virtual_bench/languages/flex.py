@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
+from sim_device.virtual_bench.bounds import LONGEST_REMEMBERED
+
 MOST_CHARACTERS: Final = 256  # of a message, with its termination
 ERROR_QUEUE: Final = 30
 UNDEFINED, SYNTAX, PARAMETERS, VALUE, CHANNEL, CHANNELS = 100, 102, 103, 120, 121, 122
@@ -112,7 +114,9 @@ class FlexTwin:
         if units is None:
             if len(self._parsed) > 4096:
                 self._parsed.clear()
-            units = self._parsed[message] = self._parse(message)
+            units = self._parse(message)
+            if len(message) <= LONGEST_REMEMBERED:
+                self._parsed[message] = units
         for unit in units:
             try:
                 if isinstance(unit, FlexError):

@@ -10,6 +10,7 @@ import re
 from collections import deque
 from typing import ClassVar, Final, NamedTuple
 
+from sim_device.virtual_bench.bounds import LONGEST_REMEMBERED
 from sim_device.virtual_bench.languages.scpi_tree import Arguments, CommandTree, Handler, Suffixes
 from sim_device.virtual_bench.languages.scpi_values import ScpiError, split_outside_quotes
 
@@ -140,7 +141,9 @@ class ScpiTwin:
     def _remember(self, message: str) -> list[_Unit]:
         if len(self._parsed) >= _REMEMBERED:
             self._parsed.clear()
-        units = self._parsed[message] = self._parse(message)
+        units = self._parse(message)
+        if len(message) <= LONGEST_REMEMBERED:
+            self._parsed[message] = units
         return units
 
     def _parse(self, message: str) -> list[_Unit]:

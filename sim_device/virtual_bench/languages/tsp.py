@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import ClassVar, Final
 
+from sim_device.virtual_bench.bounds import LONGEST_REMEMBERED
 from sim_device.virtual_bench.languages.tsp_parser import loop_of, parse, run
 from sim_device.virtual_bench.languages.tsp_values import (
     RUNTIME_ERROR,
@@ -93,7 +94,9 @@ class TspTwin:
             if code is None:
                 if len(self._parsed) > 4096:
                     self._parsed.clear()
-                code = self._parsed[text] = parse(text)
+                code = parse(text)
+                if len(text) <= LONGEST_REMEMBERED:
+                    self._parsed[text] = code
             for number, statement in enumerate(code):
                 loop = loop_of(statement(self))
                 if loop is not None:

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import partial
 from typing import Final, Protocol
 
+from sim_device.virtual_bench.bounds import LONGEST, MOST_UNREAD
 from sim_device.virtual_bench.reach.visa import Port
 
 _HEADER: Final = struct.Struct("!2sBBIQ")  # prologue, type, control code, parameter, length of the payload
 _VERSION: Final = 0x0100
 _VENDOR: Final = 0x4C42
-_LONGEST: Final = 1 << 20  # [bytes] of a message
+_LONGEST: Final = 1 << 20  # [bytes] of one HiSLIP message; a message to an instrument may be several
+_TOO_LARGE: Final = 4  # code of the error message (IVI-6.1, table 18)
 
 
 class Kind(IntEnum):
@@ -75,7 +77,8 @@ class _Session:
     """A client's two connections share this."""
 
     port: Port
-    incoming: bytes = b""
+    incoming: bytearray = field(default_factory=bytearray)
+    refused: bool = False  # it was too long: what comes until its end is not kept
 
 
 class Hub:
@@ -117,7 +120,7 @@ class HislipConnection:
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
-        self._bytes = b""
+        self._bytes = bytearray()
         self._session: _Session | None = None
         self._identity = 0
         self._synchronous = False
@@ -137,20 +140,22 @@ class HislipConnection:
     def feed(self, data: bytes) -> bytes:
         """Take bytes; every whole message is answered."""
         self._bytes += data
-        answers = b""
+        answers = bytearray()
         while len(self._bytes) >= _HEADER.size:
             prologue, kind, control, parameter, length = _HEADER.unpack_from(self._bytes)
             if prologue != b"HS" or length > _LONGEST:
-                raise ConnectionError("this is no HiSLIP")
+                self._bytes = bytearray()
+                raise ConnectionError("this is no HiSLIP, or a message longer than the client was told to send")
             if len(self._bytes) < _HEADER.size + length:
                 break
-            payload = self._bytes[_HEADER.size : _HEADER.size + length]
-            self._bytes = self._bytes[_HEADER.size + length :]
+            payload = bytes(self._bytes[_HEADER.size : _HEADER.size + length])
+            del self._bytes[: _HEADER.size + length]
             answers += self._answer(kind, control, parameter, payload)
-        return answers
+        return bytes(answers)
 
     def ended(self) -> None:
-        """The synchronous connection takes its session along."""
+        """The synchronous connection takes its session along; nothing of what came is kept."""
+        self._bytes = bytearray()
         if self._synchronous:
             self._hub.close(self._identity)
 
@@ -184,19 +189,36 @@ class HislipConnection:
         return self._session
 
     def _data(self, _: int, __: int, payload: bytes) -> bytes:
-        self._link().incoming += payload
-        return b""
+        link = self._link()
+        if link.refused:
+            return b""
+        link.incoming += payload
+        return self._too_large(link) if len(link.incoming) > LONGEST else b""
+
+    def _too_large(self, link: _Session) -> bytes:
+        """The client is told, and what came is forgotten; the rest of the message is not kept."""
+        link.incoming, link.refused = bytearray(), True
+        return _message(Kind.ERROR, _TOO_LARGE, payload=b"Message too large")
 
     def _data_end(self, _: int, message: int, payload: bytes) -> bytes:
         """The end of a message of the client: it goes to the instrument, and its reply comes back with its number."""
         link = self._link()
-        whole, link.incoming = link.incoming + payload, b""
+        if link.refused:
+            link.refused = False
+            return b""
+        if len(link.incoming) + len(payload) > LONGEST:
+            told = self._too_large(link)
+            link.refused = False
+            return told
+        whole, link.incoming = bytes(link.incoming) + payload, bytearray()
         for text in whole.rstrip(b"\r\n").split(b"\n"):
             link.port.send(text.rstrip(b"\r").decode("ascii", "replace"))
-        reply = b""
+        reply = bytearray()
         while link.port.waiting():
             reply += link.port.reply() or b""
-        return _message(Kind.DATA_END, 0, message, reply) if reply else b""
+            if len(reply) > MOST_UNREAD:
+                raise ConnectionError(f"answers of more than {MOST_UNREAD} bytes asked for at once")
+        return _message(Kind.DATA_END, 0, message, bytes(reply)) if reply else b""
 
     def _trigger(self, _: int, __: int, ___: bytes) -> bytes:
         self._link().port.send("*TRG")
@@ -208,7 +230,7 @@ class HislipConnection:
 
     def _clear(self, _: int, __: int, ___: bytes) -> bytes:
         link = self._link()
-        link.incoming = b""
+        link.incoming, link.refused = bytearray(), False
         link.port.device_clear()
         return _message(Kind.ASYNC_DEVICE_CLEAR_ACKNOWLEDGE)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from instruments.clock import Clock
 from instruments.errors import InputError, RunError
-from instruments.wire import Message
+from instruments.wire_log import Message
 from sim_device.virtual_bench.reach.visa import Port
 
 

@@ -1,7 +1,8 @@
 """The twins of a bench over TCP, for other programs, languages and processes: raw sockets, and HiSLIP.
 
 One thread serves everything, so the circuit is never touched by two at once. On a raw socket, one for each twin,
-messages end in a line feed in both directions; HiSLIP serves all twins on one port, each by its sub-address.
+messages end in a line feed in both directions; HiSLIP serves all twins on one port, each by its sub-address. What a
+client sends without an end, or leaves unread, is bounded: it is cut off, or not listened to, and its memory is free.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from instruments.clock import Clock
+from sim_device.virtual_bench.bounds import LONGEST, MOST_UNREAD, UNREAD
 from sim_device.virtual_bench.reach.hislip import Connection, Hub
 from sim_device.virtual_bench.reach.visa import Port
 
@@ -27,7 +29,6 @@ LOOPBACK: Final = "127.0.0.1"
 _HISLIP: Final = "HiSLIP"
 _CHUNK: Final = 1 << 16
 _PATIENCE: Final = 0.5  # [s] after which Ctrl-C is noticed where waiting for sockets hides it (Windows)
-_LONGEST: Final = 1 << 20  # [bytes] of a message; what sends more without a line feed is cut off
 
 
 class SkippingClock(Clock):
@@ -54,23 +55,35 @@ class RawConnection:
 
     def __init__(self, port: Port) -> None:
         self._port = port
-        self._incoming = b""
+        self._incoming = bytearray()
         port.opened()
 
     def feed(self, data: bytes) -> bytes:
         """Take bytes, pass whole lines on, give the replies."""
-        *messages, self._incoming = (self._incoming + data).split(b"\n")
-        if len(self._incoming) > _LONGEST:
-            raise ConnectionError("a message without end")
-        replies = b""
+        if b"\n" not in data:
+            self._incoming += data
+            self._refuse_endless()
+            return b""
+        *messages, rest = (bytes(self._incoming) + data).split(b"\n")
+        self._incoming = bytearray(rest)
+        replies = bytearray()
         for message in messages:
             self._port.send(message.rstrip(b"\r").decode("ascii", "replace"))
             while self._port.waiting():
                 replies += self._port.reply() or b""
-        return replies
+            if len(replies) > MOST_UNREAD:
+                raise ConnectionError(f"answers of more than {MOST_UNREAD} bytes asked for at once")
+        self._refuse_endless()
+        return bytes(replies)
+
+    def _refuse_endless(self) -> None:
+        if len(self._incoming) > LONGEST:
+            self._incoming = bytearray()
+            raise ConnectionError(f"a message of more than {LONGEST} bytes without an end")
 
     def ended(self) -> None:
-        """What the client did not read goes with it."""
+        """What the client did not read, or did not send to its end, goes with it."""
+        self._incoming = bytearray()
         self._port.clear()
 
 
@@ -190,5 +203,7 @@ class BenchServer:
         if client.outgoing:
             with suppress(BlockingIOError):
                 del client.outgoing[: link.send(client.outgoing)]
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.outgoing else 0)
+        # Who does not read is not listened to: the system keeps what it sends, until that is full, too.
+        listens = selectors.EVENT_READ if len(client.outgoing) <= UNREAD else 0
+        events = listens | (selectors.EVENT_WRITE if client.outgoing else 0)
         self._selector.modify(link, events, client)

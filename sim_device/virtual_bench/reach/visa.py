@@ -15,6 +15,7 @@ from pyvisa.constants import ResourceAttribute, StatusCode
 from pyvisa.highlevel import VisaLibraryBase
 
 from instruments.clock import Clock
+from sim_device.virtual_bench.bounds import LONGEST
 
 if TYPE_CHECKING:
     from sim_device.virtual_bench.boxes.twins import Twin
@@ -156,6 +157,9 @@ class VirtualVisaLibrary(VisaLibraryBase):
     def write(self, session: Any, data: bytes) -> tuple[int, StatusCode]:
         """Bytes to an instrument: a line feed ends a message, as the end of a write does where END is sent."""
         link = self._session(session)
+        if len(link.incoming) + len(data) > LONGEST and b"\n" not in data[: LONGEST - len(link.incoming)]:
+            link.incoming = b""  # an instrument closes a connection that sends it more than it can hold
+            self.handle_return_value(session, StatusCode.error_connection_lost)
         if not link.incoming and data.endswith(b"\n") and data.find(b"\n") == len(data) - 1:
             link.port.send(data[:-1].decode("ascii", "replace"))
         else:
