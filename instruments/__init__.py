@@ -1,1 +1,1 @@
-"""What crosspoints are, and the real ones: roles, drivers, limits, the wire. Imports no driver."""
+"""Crosspoints and the instruments that make them real: roles, drivers, limits, the wire. Imports no driver."""

@@ -1,1 +1,1 @@
-"""What is done to crosspoints, one measurement a file, and the numbers drawn from it."""
+"""Protocols: one measurement a file, with the numbers and figures drawn from it."""

@@ -1,1 +1,1 @@
-"""Crosspoints that are arithmetic: device models, fits, the virtual bench."""
+"""Simulated crosspoints: device models, fits of them, and the virtual bench."""

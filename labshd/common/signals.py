@@ -1,4 +1,4 @@
-"""Ctrl-C and the system's wish to end, as one exception in the main thread, and never a second one while it ends."""
+"""Ctrl-C and termination signals as one exception in the main thread, never a second one while it ends."""
 
 from __future__ import annotations
 

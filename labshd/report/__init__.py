@@ -1,4 +1,4 @@
-"""A run, or several, as one self-contained HTML file; figures as matplotlib objects."""
+"""Reports: a run, or several, as one self-contained HTML file, with figures as matplotlib objects."""
 
 from labshd.report.page import Page, Section
 from labshd.report.run_report import run_page, write_report

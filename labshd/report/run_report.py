@@ -1,4 +1,4 @@
-"""A run as one self-contained HTML page: what it found, how it ended, figures, settings, where it came from."""
+"""The report of a run: result, how it ended, figures, settings and provenance on one page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from instruments.errors import InputError
-from instruments.units import text
+from instruments.value_text import count_text
+from labshd.common.durations import took
 from labshd.report import figures, numbers
 from labshd.report.page import Page, Section
 from labshd.report.replay_report import add_replay
@@ -60,9 +61,9 @@ def _ending(page: Page, run: Run) -> None:
     section.facts(
         {
             "stopped because": run.why_stopped,
-            "readings": f"{run.readings:,}".replace(",", "\u202f"),
-            "pulses": f"{run.pulses:,}".replace(",", "\u202f"),
-            "took": _duration(run.info.get("started"), run.info.get("ended")),
+            "readings": count_text(run.readings),
+            "pulses": count_text(run.pulses),
+            "took": took(run),
             "device": _device(run),
         }
     )
@@ -89,7 +90,7 @@ def _result(page: Page, run: Run) -> None:
         return
     if isinstance(verdict := result.get("verdict"), str):
         section.text(verdict)
-    add_numbers(section, {key: value for key, value in result.items() if key != "verdict"})
+    add_numbers(section, {key: value for key, value in result.items() if key != "verdict"}, run.name)
 
 
 def _measured(page: Page, run: Run, array: str) -> None:
@@ -244,14 +245,3 @@ def _when(stamp: object) -> str:
         return f"{datetime.fromisoformat(str(stamp)):%Y-%m-%d %H:%M:%S %Z}"
     except ValueError:
         return ""
-
-
-def _duration(started: object, ended: object) -> str:
-    try:
-        took = datetime.fromisoformat(str(ended)) - datetime.fromisoformat(str(started))
-    except ValueError:
-        return ""
-    seconds = took.total_seconds()
-    if seconds < 120:
-        return text(seconds, "s", 3)
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""Ways out of a process that would leave a bench as it is: while one is open they raise, so that outputs go off.
+"""Ways out of a process that would leave a bench on: while a bench is open they raise, so outputs go off.
 
 Python ends without a word on SIGTERM, on a closed terminal (SIGHUP) and on Ctrl-Break. A closed console window of
 Windows ends the process as soon as its handler returns, so the handler waits until the bench has been let go.
