@@ -1,4 +1,4 @@
-"""What crosspoints are, and the real ones: roles, drivers, limits, the wire. Imports no driver."""
+"""Crosspoints and the instruments that make them real: roles, drivers, limits, the wire. Imports no driver."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The clock of a bench: real where instruments are real, simulated where they are rehearsed."""
+"""The clock of a bench: real time for real instruments, simulated time in a rehearsal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What crosspoints are: a rectangular block of programmable conductances, whatever stands behind it.
+"""What crosspoints are: a rectangular block of programmable conductances, real or simulated.
 
 A protocol, the training loop and the report speak to `Crosspoints` and never ask whether a block is wired to
 instruments, is arithmetic, or is a recording. What they ask and get is `instruments.readings`, offered here as well.

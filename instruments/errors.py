@@ -1,4 +1,4 @@
-"""Errors that a person reads: each states the value, the rule and what to try.
+"""Errors for people: each states the value, the rule and what to try.
 
     LabshdError                     everything that labshd raises on purpose
     ├── InputError                  wrong input: a file, a flag, a setting             (exit code 2)

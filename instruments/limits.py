@@ -1,4 +1,4 @@
-"""Limits of a station: checked before a byte is sent; nothing is clamped, what is beyond is refused."""
+"""The limits of a station: checked before a byte is sent; nothing is clamped, excess is refused."""
 
 from __future__ import annotations
 

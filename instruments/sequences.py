@@ -1,4 +1,4 @@
-"""Sequences: pulses and readings that instruments time themselves; down in one message, back in one.
+"""Sequences of pulses and readings timed by the instruments: sent in one message, read back in one.
 
 A bench goes step by step where relays or outputs must move between a pulse and a reading. Where they need not, a
 `Sequencer` made of the instruments takes a `Plan` of many steps at once. Everything of a plan is checked before its

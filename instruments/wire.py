@@ -1,4 +1,4 @@
-"""The wire: open an instrument over VISA, translate what goes wrong, record every message.
+"""The wire: opens instruments over VISA, explains what goes wrong, and records every message.
 
 A late reply must never answer the next query, so a timeout is followed by a device clear (a raw socket, which has none,
 is closed and opened again), and nothing is ever sent twice.

@@ -1,4 +1,4 @@
-"""What is done to crosspoints, one measurement a file, and the numbers drawn from it."""
+"""Protocols: one measurement a file, with the numbers and figures drawn from it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Array map: every crosspoint read, pulsed a little up and down, and judged; yield and device-to-device statistics."""
+"""Array map: reads every crosspoint, pulses it a little up and down, and judges it; yield and spread."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Endurance: cycle up and down, look at the window at log-spaced numbers of cycles, until it has closed."""
+"""Endurance: cycles up and down and looks at the window now and then, until it has closed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forming: a voltage that rises step by step under a current limit, read at low bias after every step."""
+"""Forming: raises a voltage step by step under a current limit, and reads at low voltage after each step."""
 
 from __future__ import annotations
 

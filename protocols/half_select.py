@@ -1,4 +1,4 @@
-"""Half-select disturb: what pulses on a selected crosspoint do to its neighbours, in an array or emulated."""
+"""Half-select disturb: what pulses on a selected crosspoint do to its neighbours, real or emulated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""I-V sweep: both polarities out and back under current limits, cycle after cycle; set, reset, hysteresis."""
+"""I-V sweep: both polarities, out and back under current limits, cycle after cycle."""
 
 from __future__ import annotations
 

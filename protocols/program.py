@@ -1,4 +1,4 @@
-"""Program: write and verify, from one target conductance to the next, until each is reached within a tolerance."""
+"""Program: write and verify until each target conductance is reached within a tolerance."""
 
 from __future__ import annotations
 

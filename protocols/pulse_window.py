@@ -1,4 +1,4 @@
-"""Pulse window: steps against pulse voltage and width, both polarities, from the smallest dose up."""
+"""Pulse window: steps against pulse voltage and width in both polarities, smallest dose first."""
 
 from __future__ import annotations
 

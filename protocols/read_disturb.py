@@ -1,4 +1,4 @@
-"""Read disturb: does reading move the conductance? Many readings against a wait as long, again and again."""
+"""Read disturb: whether reading moves the conductance; many readings against a wait as long."""
 
 from __future__ import annotations
 

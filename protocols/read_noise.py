@@ -1,4 +1,4 @@
-"""Read noise: many readings without a pulse; how much of it averages away, and how fast the conductance drifts."""
+"""Read noise: many readings without pulses; how much averages away, and how fast it drifts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from instruments.foreseen import Foreseen
 from instruments.units import Seconds
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import plain_text, value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.noise.rest import RestNoise, rest_noise
 from protocols.analysis.noise.spectrum import spectrum
@@ -155,9 +155,7 @@ def _telegraph_verdict(found: Telegraph | None, unit: str) -> str:
 def _verdict(noise: RestNoise, unit: str) -> str:
     """Level, whether it averages away, whether it drifts."""
     if noise.std == 0:
-        return (
-            f"All {noise.count} readings are {value_text(noise.mean, None, unit)}: the noise is below the resolution."
-        )
+        return f"All {noise.count} readings are {plain_text(noise.mean, unit)}: the noise is below the resolution."
     level = f"A reading of {value_text(noise.mean, noise.mean_std, unit)} scatters by "
     level += value_text(noise.std, noise.std_std, unit)
     white = abs(float(noise.correlation[1])) < 3 / math.sqrt(noise.count) and noise.correlation_time < 1.5

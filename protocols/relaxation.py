@@ -1,4 +1,4 @@
-"""Relaxation: pulse, then watch the conductance settle; up and down take turns."""
+"""Relaxation: pulses, then watches the conductance settle; up and down in turn."""
 
 from __future__ import annotations
 

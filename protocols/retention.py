@@ -1,4 +1,4 @@
-"""Retention: read at log-spaced times, without a pulse; how the conductance goes with ln t."""
+"""Retention: reads at log-spaced times without pulses; drift with ln t."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Spike timing: the net pulse of a pair of spikes, for one delay between them after the other."""
+"""Spike timing: applies the net pulse of a spike pair for one delay after another."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Symmetry point: random, alternating or steered pulses until it is known well enough; then parked on it if asked.
+"""Symmetry point: random, alternating or steered pulses until it is known well enough, then parking if asked.
 
 "When enough equal number of incremental and decremental changes are applied ... in a random order, the conductance
 value converges to the vicinity of the symmetry point" (Onen et al. 2022, arXiv 2201.13377; zero-shifting: Kim et al.

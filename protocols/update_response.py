@@ -1,4 +1,4 @@
-"""Update response: ramps of pulses up and down, a reading after every pulse; ΔG±(G) is drawn from identical ones."""
+"""Update response: ramps of pulses up and down with a reading after each; gives ΔG±(G)."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from instruments.crosspoints import Crosspoints, Pulse, PulsePair
 from instruments.errors import InputError
 from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, Volts, text
+from instruments.value_text import value_text
 from protocols.analysis.common.changes import states_of
-from protocols.analysis.common.figure_style import value_text
 from protocols.analysis.common.fitted_series import crossings
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches

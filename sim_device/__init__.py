@@ -1,4 +1,4 @@
-"""Crosspoints that are arithmetic: device models, fits, the virtual bench."""
+"""Simulated crosspoints: device models, fits of them, and the virtual bench."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ def test_it_stops_at_the_target_and_says_so() -> None:
     series, why = recorded(protocol, RichCrosspoints(physics, 90e-6, 1))
     result = protocol.results(series)
     assert why.startswith("target reached: the 95 % interval is ±")
-    assert "(target ±2 uS)" in why
+    assert "(target ±2 µS)" in why
     assert 1.96 * result["std_S"] <= 2e-6
     assert result["agree"] is True
     assert result["pulses"] < protocol.budget

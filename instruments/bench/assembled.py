@@ -1,4 +1,4 @@
-"""A block assembled from others: crosspoints of any place, or devices of several kinds, as one array."""
+"""One block made of others: crosspoints from anywhere, or devices of several kinds, as one array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Crosspoints on a bench: a pulse source, a source-measure unit and a switch matrix behind the one interface.
+"""Crosspoints on a bench: pulse source, source-measure unit and switch matrix behind one interface.
 
 Relays move cold: outputs are off before a relay moves (`instruments.bench.switching`). Who drives, grounds or holds
 what in each phase is data (`instruments.bench.phases`). Limits and the pulse budget are checked for everything that is

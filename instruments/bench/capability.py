@@ -1,4 +1,4 @@
-"""How far instruments go by themselves: a limit beyond that protects nothing, and is more likely a slip of the pen."""
+"""What each instrument can do at most: a station's limit beyond that protects nothing and is refused."""
 
 from __future__ import annotations
 

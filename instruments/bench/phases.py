@@ -1,4 +1,4 @@
-"""Phases of a bench: which relays are closed and who is driven, grounded, held or floating, for each crosspoint.
+"""Phases of a bench: for each crosspoint which relays are closed, and what each electrode is connected to.
 
 Three phases: pulse up, pulse down, read. What a phase asks of the bench is a `Setup`; what a person sees of it are its
 `terminals`. The bench enters a setup cold (outputs off before relays move), the bias source first on and last off.

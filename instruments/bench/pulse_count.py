@@ -1,4 +1,4 @@
-"""How many pulses each crosspoint of a bench has got: earlier, since it was opened, and those nobody is sure of."""
+"""Pulse counts of a bench: for each crosspoint those before, those since opening, and the uncertain ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a measurement to a reading: a conductance where there is one, and what is known of it where there is none."""
+"""Turns a measurement into a reading: a conductance, or the reason why there is none."""
 
 from __future__ import annotations
 

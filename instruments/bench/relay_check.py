@@ -1,4 +1,4 @@
-"""Relays that do not move: what a bench can notice of them, before a reading is handed out.
+"""Checks for relays that do not move, made before a reading is handed out.
 
 A matrix says what it was told, not what its relays do. Two things show in the current. A relay stuck open leaves no
 current where there should be one. A relay stuck closed leaves one when every relay of the source-measure unit is told

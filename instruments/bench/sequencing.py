@@ -1,4 +1,4 @@
-"""Traces of a bench as sequences: which bench can, and how one is run, interrupted, and counted.
+"""Runs traces as sequences: which bench can, how one is run, interrupted and counted.
 
 A sequence is possible where neither relays nor other outputs move between a pulse and a reading, and where the
 instruments have one together (`SourceMeasureUnit.sequencer`). It runs in parts of a few seconds. Whatever ends a part,

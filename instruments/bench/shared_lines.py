@@ -1,4 +1,4 @@
-"""Lines that crosspoints share: who sees a part of a pulse on another, and whether a block lies as its lines do."""
+"""Lines that crosspoints share: which neighbours see part of a pulse."""
 
 from __future__ import annotations
 

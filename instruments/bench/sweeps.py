@@ -1,4 +1,4 @@
-"""Quasi-static sweeps: a source-measure unit holds a crosspoint at one voltage after the other and measures at each.
+"""Quasi-static sweeps: a source-measure unit holds one voltage after another and measures at each.
 
 One crosspoint after the other is swept from its first level to its last, so that a device is never released to 0 V
 between two levels. Voltages and compliances of the whole list are checked before the first byte. Relays move cold;

@@ -1,4 +1,4 @@
-"""Who of a bench is on, and the change from one phase to the next: cold, the bias source first on and last off.
+"""Changes from one phase of a bench to the next: relays switch cold, bias on first and off last.
 
 Entering a setup: whoever may not stay on goes off (all, where relays move), relays move, they settle, the bias source
 goes to its level and is measured there, and only then may generator or source-measure unit go on.

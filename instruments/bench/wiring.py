@@ -1,4 +1,4 @@
-"""Wiring as data: the kind of device, the instruments on rows of the matrix, the electrodes on its columns.
+"""The wiring as data: kind of device, instruments on matrix rows, electrodes on matrix columns.
 
 Three-terminal (ECRAM): the generator pulses the gate against a grounded channel; the source-measure unit reads the
 channel. Two-terminal (RRAM): both are switched onto the top electrode, the bottom is grounded. 1T1R: a transistor in

@@ -1,4 +1,4 @@
-"""Drivers by name: which module and class, which roles; imports a driver when it is asked for, and none before."""
+"""Drivers by name: module, class and roles of each; a driver is imported only when asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A two-channel generator as one source of half-select voltages: V/2 at output 1, -V/2 at output 2, at the same moment.
+"""A two-channel generator as a source of half-select voltages: +V/2 and -V/2 at the same moment.
 
 A pulse of V is told to both channels as one half each, of opposite sign; one software trigger starts both, so that the
 box itself keeps them together, and between pulses both rest at 0 V. A crosspoint between the two lines sees V, the

@@ -1,5 +1,4 @@
-"""One recorded crosspoint, replayed pulse for pulse on many simulated devices: prediction bands, and how many readings
-they hold.
+"""One recorded crosspoint replayed on many simulated devices: prediction bands, and how much of it they hold.
 
 Every member of the ensemble is a device drawn from what the fit knows (its covariance) with noise of its own, started
 where the record starts as far as its first readings tell. If the fitted device is right, the record is one more of

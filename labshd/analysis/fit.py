@@ -1,4 +1,4 @@
-"""Fit a device model to a run: which readings count, where pieces begin, what the fitted device keeps."""
+"""Fits a device model to a run: which readings count, where pieces begin, what the fitted device keeps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replay a run pulse for pulse on a simulated device: every recorded trajectory beside its prediction band."""
+"""Replays a run on a simulated device: each recorded trajectory beside its prediction band."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of the runs of a campaign, and from that what is to be done next; nothing else is remembered."""
+"""The state of a campaign: what became of each run and what comes next, worked out from the runs alone."""
 
 from __future__ import annotations
 

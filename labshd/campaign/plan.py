@@ -1,4 +1,4 @@
-"""A plan: what a protocol or a campaign would do to each crosspoint, seen in a rehearsal; nothing real is touched.
+"""A plan: what a protocol or a campaign would do to each crosspoint, found by rehearsing it.
 
 Pulses and voltages are those that the virtual devices saw, times those of the virtual instruments. A protocol that
 looks at what it reads (a symmetry point, a write-verify) may take another course on the real device: the plan tells

@@ -1,4 +1,4 @@
-"""Crosspoints that can be left and taken up again: every pulse is noted before it is applied, and none is repeated.
+"""Crosspoints of a resumable run: each pulse is noted before it is applied, so none is applied twice.
 
 A protocol that was cut off is run again from its beginning. As long as there are readings from before, it is given
 those, and what it pulses is not applied. Then it goes on with the device. A pulse that was noted but after which no

@@ -1,4 +1,4 @@
-"""Run a campaign, and go on with one that ended too early: no finished run and no pulse is repeated.
+"""Runs a campaign, or resumes one that ended early; no finished run and no pulse is repeated.
 
 All that is remembered are the runs themselves. On a bench, a run that was cut off goes on where it was
 (`labshd.campaign.resumable`). Virtual and simulated devices die with their process: they are brought back to where they

@@ -1,4 +1,4 @@
-"""What a campaign file may say: steps over crosspoints, with settings, grids, repeats and conditions."""
+"""The campaign file: which keys it has and what they mean (steps, settings, grids, repeats, conditions)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign on the disk: a folder beside its runs with what it is, and from the runs what became of it."""
+"""A campaign on disk: its own folder beside the runs; its state is read from the runs themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A campaign in a few lines: each step with how its runs ended, and its main numbers over the crosspoints."""
+"""A campaign in a few lines: how the runs of each step ended, and its main numbers over the crosspoints."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from instruments.units import text
+from instruments.value_text import plain_text, si_prefix, value_text
 from labshd.campaign.ledger import Outcome
 from labshd.campaign.store import Campaign
 from labshd.campaign.units import Unit
-from labshd.common.numbers import readable, split_unit, std_key
+from labshd.common.numbers import label_of, split_unit, std_key
 
 _NUMBERS = 3  # of a step in a table
 
@@ -72,12 +72,12 @@ def by_step(campaign: Campaign) -> tuple[list[str], list[list[str]]]:
 
 
 def _spread(key: str, each: list[Value]) -> str:
-    name, unit = split_unit(key.rsplit(".", 1)[-1])
-    low, middle, high = np.percentile([one.value for one in each], [25, 50, 75]).tolist()
-
-    def shown(value: float) -> str:
-        return text(value, unit, 3) if unit not in ("", "normalised") else f"{value:.3g}"
-
+    """One value with its error, or the median with quartiles, all with the prefix of the median."""
+    last = key.rsplit(".", 1)[-1]
+    unit = split_unit(last)[1]
     if len(each) == 1:
-        return f"{readable(name)} {shown(middle)}"
-    return f"{readable(name)} {shown(middle)} ({shown(low)} to {shown(high)})"
+        return f"{label_of(last)} {value_text(each[0].value, each[0].std, unit)}"
+    low, middle, high = np.percentile([one.value for one in each], [25, 50, 75]).tolist()
+    prefix, scale = si_prefix(middle, unit)
+    tail = f" {prefix}{unit}" if unit not in ("", "normalised") else ""
+    return f"{label_of(last)} {plain_text(middle, unit, 3)} ({low / scale:.3g} to {high / scale:.3g}{tail})"

@@ -1,4 +1,4 @@
-"""The runs that a campaign is made of, in their order: every step at every crosspoint, grid point and repeat."""
+"""The list of runs in a campaign, in order: every step at every crosspoint, grid point and repeat."""
 
 from __future__ import annotations
 

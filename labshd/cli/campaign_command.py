@@ -1,4 +1,4 @@
-"""``labshd campaign FILE``: steps over many crosspoints, from one file; resumed where it ended."""
+"""``labshd campaign FILE``: run steps over many crosspoints from one file, and resume them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 @click.command(short_help="Run a campaign: steps over many crosspoints.")
 @click.argument("what")
 @common.rehearse_option
-@click.option("--resume", is_flag=True, help="Go on with a campaign that ended too early; WHAT may be its id or last.")
+@click.option("--resume", is_flag=True, help="Resume a campaign that ended early; WHAT may be its id, or last.")
 @common.runs_option
 @common.as_json
 def command(what: str, rehearse: bool, resume: bool, runs: Path | None, as_json: bool) -> None:

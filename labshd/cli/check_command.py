@@ -1,4 +1,4 @@
-"""``labshd check STATION``: every instrument and all that is wrong with a bench, in one list."""
+"""``labshd check STATION``: ask every instrument, and list all problems of a bench at once."""
 
 from __future__ import annotations
 

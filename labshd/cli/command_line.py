@@ -1,4 +1,4 @@
-"""The command line: lazy subcommands, errors without tracebacks, exit codes.
+"""The command line: subcommands loaded when used, errors without tracebacks, documented exit codes.
 
 Exit 0 success, 1 failed run, 2 wrong input, 130 interrupted. With ``--json`` stdout carries one JSON object and nothing
 else; progress and logs go to stderr.
@@ -15,15 +15,15 @@ import click
 
 COMMANDS = {
     "demo": "Characterise, fit and train on a virtual bench; write a report.",
-    "check": "Open every instrument of a station, print identities and states.",
-    "plan": "Tell what a protocol or a campaign would do to each crosspoint.",
+    "check": "Ask every instrument of a station, and list all problems.",
+    "plan": "Show what a protocol or campaign would do to each crosspoint.",
     "run": "Run a protocol on a crosspoint and record it.",
-    "import": "Make a run of measured data from elsewhere.",
+    "import": "Import data measured elsewhere as a run.",
     "fit": "Fit a device model to a run.",
     "train": "Train a task on a bench or on a fitted device.",
     "campaign": "Run a campaign: steps over many crosspoints.",
     "runs": "List the recorded runs.",
-    "query": "Ask the run folders in SQL.",
+    "query": "Query the recorded runs in SQL.",
     "export": "Write a run, or a fitted device, for other programs.",
     "report": "Show a run or a campaign as one self-contained HTML file.",
     "replay": "Repeat a recorded run: byte by byte, or on a simulated device.",

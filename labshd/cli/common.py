@@ -1,4 +1,4 @@
-"""What several subcommands share: options, the JSON object on stdout, opening stations."""
+"""What the subcommands share: options, JSON on stdout, facts and tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``labshd demo``: the whole way, on a virtual bench."""
+"""``labshd demo``: everything from a station file to a trained weight, on a virtual bench."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``labshd export WHAT --to FORMAT``: a run, or a fitted device, for other programs."""
+"""``labshd export WHAT --to FORMAT``: write a run or a fitted device for other programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ _OF_DEVICES = ("aihwkit", "crosssim", "json")
 @click.command(short_help="Write a run, or a fitted device, for other programs.")
 @click.argument("what", default="last")
 @click.option("--to", required=True, metavar="FORMAT", help=", ".join((*_OF_RUNS, *_OF_DEVICES)) + ".")
-@click.option("--out", type=click.Path(path_type=Path), help="The file, of a device the folder  [default: the run's].")
+@click.option(
+    "--out", type=click.Path(path_type=Path), help="The file, or for a device the folder  [default: the run's]."
+)
 @common.runs_option
 @common.as_json
 def command(what: str, to: str, out: Path | None, runs: Path | None, as_json: bool) -> None:

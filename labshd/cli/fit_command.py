@@ -1,4 +1,4 @@
-"""``labshd fit RUN``: parameters with uncertainties and a verdict; the fitted device as a file."""
+"""``labshd fit RUN``: fit a device model; parameters with errors, a verdict, the device as a file."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="soft-bounds, linear-step, exponential-step, power-step, constant-step, table, or best.",
 )
-@click.option("--array", default="", help='Of a training: "auxiliary" or "core".')
+@click.option("--array", default="", help='For a training: which array, "auxiliary" or "core".')
 @click.option(
     "--prior",
     type=click.Path(path_type=Path),
-    help="What is known before: an earlier fit of this device (file), or a folder of fitted devices of its array.",
+    help="Prior knowledge: an earlier fit of this device (file), or a folder of fitted devices of its array.",
 )
-@click.option("--row", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
-@click.option("--column", type=int, default=0, show_default=True, help="Of the crosspoint in the block of the run.")
+@click.option("--row", type=int, default=0, show_default=True, help="Row of the crosspoint in the run's block.")
+@click.option("--column", type=int, default=0, show_default=True, help="Column of the crosspoint in the run's block.")
 @click.option(
     "--out", type=common.FILE, help="Where the fitted device goes  [default: fitted.json in the run's folder]."
 )
@@ -62,11 +62,8 @@ def command(
         common.print_json({**fitted.json(), "device": path, "why_no_device": why_none})
         return
     _print(fitted)
-    if path is None:
-        click.echo(f"  {why_none}")
-        return
-    click.echo(f"the device is kept in {path}")
-    click.echo(f"next:  labshd train one-parameter --device {path}")
+    click.echo(f"  {why_none}" if path is None else f"the device is kept in {path}")
+    click.echo(f"next:  {_advice(fitted, path)}")
 
 
 def _saved(fitted: FittedRun, out: Path | None) -> tuple[Path | None, str | None]:
@@ -80,48 +77,38 @@ def _saved(fitted: FittedRun, out: Path | None) -> tuple[Path | None, str | None
     return fitted.save(out), None
 
 
+def _advice(fitted: FittedRun, path: Path | None) -> str:
+    """What to do next, by the verdict: no training on a device that was rejected, or that SHD cannot use."""
+    fit, run = fitted.fit, fitted.run.folder
+    if fit.abrupt:
+        return f"pulses of lower voltage or width, for smaller steps (labshd run pulse-window); {fit.abrupt}"
+    if not fit.accepted and fitted.asked["model"] != "best":
+        return f"labshd fit {run} --model best   (other kinds of steps)   |   labshd report {run}"
+    if not fit.accepted or path is None:
+        return f"labshd report {run}   (the steps as they are; no model holds, so no training is advised)"
+    if fit.unfit_for_auxiliary:
+        return f"labshd train one-parameter --algorithm sgd --device {path}   (not shd: {fit.unfit_for_auxiliary})"
+    return f"labshd train one-parameter --device {path}"
+
+
 def _print(fitted: FittedRun) -> None:
+    from instruments.value_text import value_text
+    from labshd.report.sections import fit_rows
     from protocols.analysis.update import merits_of_fit as merits
 
     fit = fitted.fit
     click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
-    intervals = fit.interval95
-    common.print_facts(
-        (name, _with_error(value, fit.std.get(name)) + _interval(intervals.get(name)))
-        for name, value in fit.parameters.items()
-    )
-    noise = fitted.json()["noise"]
-    common.print_facts(
-        (name, _with_error(value, noise.get(_std_of(name))) + _interval(intervals.get(name)))
-        for name, value in noise.items()
-        if "std" not in name
-    )
+    common.print_facts(fit_rows(fit))
     for point in fit.symmetry_points:
         kind = ("stable" if point.stable else "unstable") + ("" if point.clear else ", but not well known")
-        at = _with_error(point.conductance, point.std)
-        click.echo(f"  symmetry point  {at} {fit.unit}, {kind}{_interval(point.interval)}")
+        at = value_text(point.conductance, point.std, fit.unit, interval=point.interval)
+        click.echo(f"  symmetry point  {at}, {kind}")
     if fitted.merits:
         click.echo("figures of merit:")
-        common.print_facts((merits.TITLES[name], f"{m.value:.4g} ± {m.std:.2g}") for name, m in fitted.merits.items())
+        common.print_facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in fitted.merits.items())
     if fit.before is not None:
         click.echo(f"  {fit.before.told}")
     for sentence in fit.not_identified:
         click.echo(f"  not identified: {sentence}")
     if fitted.left_out:
         click.echo(f"  {fitted.left_out} readings were left out (compliance, over range, or no number)")
-
-
-def _std_of(name: str) -> str:
-    """Of a noise: "read_S" has "read_std_S", "cycle_to_cycle" has "cycle_to_cycle_std"."""
-    quantity, _, unit = name.partition("_")
-    return f"{quantity}_std_{unit}" if quantity in ("read", "write", "drift") else f"{name}_std"
-
-
-def _interval(interval: tuple[float, float] | None) -> str:
-    return "" if interval is None else f"   (95 %: {interval[0]:.5g} to {interval[1]:.5g})"
-
-
-def _with_error(value: float | None, std: float | None) -> str:
-    if value is None:
-        return "not identified"
-    return f"{value:.5g} ± {std:.2g}" if std is not None else f"{value:.5g} (error not identified)"

@@ -1,4 +1,4 @@
-"""``labshd import FILE...``: measured data from elsewhere becomes a run."""
+"""``labshd import FILE...``: turn data measured elsewhere into a run."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import click
 from labshd.cli import common
 
 
-@click.command(short_help="Make a run of measured data from elsewhere.")
+@click.command(short_help="Import data measured elsewhere as a run.")
 @click.argument("files", type=common.FILE, nargs=-1)
 @click.option(
     "--layout",

@@ -1,4 +1,4 @@
-"""``labshd plan WHAT``: what a protocol or a campaign would do to each crosspoint; nothing real is touched."""
+"""``labshd plan WHAT``: what a protocol or a campaign would do to each crosspoint; touches no instrument."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PlanGroup(ProtocolGroup):
         return _campaign(cmd_name) if cmd_name.endswith(".toml") else _protocol(catalogue.find(cmd_name))
 
 
-@click.command(cls=PlanGroup, short_help="Plan a protocol or a campaign before a pulse.", no_args_is_help=True)
+@click.command(cls=PlanGroup, short_help="Show what a protocol or campaign would do.", no_args_is_help=True)
 def command() -> None:
     """Tell for each crosspoint the pulses, the highest voltage, the time, the share of its endurance budget, and what
     earlier runs have used of that.
@@ -71,6 +71,8 @@ def _campaign(path: str) -> click.Command:
 
 
 def _show(plan: Plan, as_json: bool) -> int:
+    from instruments.value_text import count_text, duration_text
+
     if as_json:
         common.print_json(plan.json())
         return int(not plan.ok)
@@ -81,13 +83,14 @@ def _show(plan: Plan, as_json: bool) -> int:
         "pulses",
         "highest voltage",
         "longest pulse",
-        "time",
+        "bench time",
         "of the budget",
         "used before",
     ]
     common.print_table(columns, [_row(one.json()) for one in plan.demands])
     most = f", {plan.at_most} readings at most" if plan.at_most is not None else ""
-    click.echo(f"in all {sum(one.pulses for one in plan.demands)} pulses, {duration(plan.time_s)}{most}")
+    pulses = count_text(sum(one.pulses for one in plan.demands))
+    click.echo(f"in all {pulses} pulses, bench time {duration_text(plan.time_s)}{most}")
     for note in plan.notes:
         click.echo(f"note: {note}")
     for why in plan.refused:
@@ -97,6 +100,7 @@ def _show(plan: Plan, as_json: bool) -> int:
 
 def _row(demand: dict[str, Any]) -> list[str]:
     from instruments.units import text
+    from instruments.value_text import duration_text
 
     voltage, width, share = (demand[key] for key in ("highest_voltage_V", "longest_pulse_s", "share_of_budget"))
     return [
@@ -105,14 +109,7 @@ def _row(demand: dict[str, Any]) -> list[str]:
         str(demand["pulses"]),
         "" if voltage is None else text(voltage, "V"),
         "" if width is None else text(width, "s"),
-        duration(demand["time_s"]),
+        duration_text(demand["time_s"]),
         "" if share is None else f"{share:.2%}",
         "" if demand["budget"] is None else f"{demand['pulses_used']} of {demand['budget']}",
     ]
-
-
-def duration(seconds: float) -> str:
-    """A time as a person says it."""
-    if seconds < 120:
-        return f"{seconds:.3g} s"
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,4 +1,4 @@
-"""``labshd query SQL``: the run folders asked in SQL."""
+"""``labshd query SQL``: query the recorded runs in SQL."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from labshd.cli import common
 _SHOWN = 200  # rows; more are for a file
 
 
-@click.command(short_help="Ask the run folders in SQL.")
+@click.command(short_help="Query the recorded runs in SQL.")
 @click.argument("sql")
 @click.option("--out", type=common.FILE, help="Write the answer to a .csv or .parquet file.")
 @common.runs_option

@@ -1,4 +1,4 @@
-"""``labshd replay RUN``: repeat a recorded run against its own record of the wire, or on a simulated device."""
+"""``labshd replay RUN``: repeat a run against its own recorded traffic, or on a simulated device."""
 
 from __future__ import annotations
 
@@ -22,9 +22,13 @@ if TYPE_CHECKING:
     "a training on a station, which holds a fitted device for every crosspoint.",
 )
 @click.option(
-    "--simulations", type=int, default=399, show_default=True, help="With --device: how many; 39, 79, ... 399."
+    "--simulations",
+    type=int,
+    default=399,
+    show_default=True,
+    help="With --device: simulations, 39, 79, ... 399.",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="With --device: of the simulations.")
+@click.option("--seed", type=int, default=0, show_default=True, help="With --device: seed of the simulations.")
 @click.option(
     "--out", type=common.FOLDER, help="With --device: where to put tables and figures  [default: the run's folder]."
 )

@@ -1,4 +1,4 @@
-"""``labshd run PROTOCOL``: every protocol is a subcommand whose flags are its settings."""
+"""``labshd run PROTOCOL``: run a protocol; each is a subcommand with its settings as flags."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def _run(
     click.echo(f"{run.info['protocol']} on {run.info['crosspoint']}: {run.status}, {run.info['why_stopped']}")
     if problem := run.info.get("analysis_error"):
         click.echo(f"the readings are kept, but could not be analysed: {problem}")
-    common.print_facts(_facts(run.result or {}))
+    common.print_facts(_facts(run))
     click.echo(f"kept in {run.folder}")
     click.echo("next:  labshd report last   |   labshd fit last")
 
@@ -109,10 +109,14 @@ def _answer(run: Run) -> dict[str, Any]:
     return {"run": str(run.folder), **{key: info.get(key) for key in keys}}
 
 
-def _facts(result: dict[str, Any]) -> list[tuple[str, str]]:
-    """The plain numbers and sentences of a result; tables belong into the report."""
-    return [(key, _shown(value)) for key, value in result.items() if not isinstance(value, dict | list)]
+def _facts(run: Run) -> list[tuple[str, str]]:
+    """The verdict, the main numbers of the protocol first, then the other plain ones; tables are in the report."""
+    from labshd.common.numbers import main_first, rows
+    from labshd.runs.durations import took
 
-
-def _shown(value: Any) -> str:
-    return f"{value:.6g}" if isinstance(value, float) else str(value)
+    result = dict(run.result or {})
+    verdict = result.pop("verdict", None)
+    main, rest = main_first(result, run.name)
+    plain = {key: value for key, value in rest.items() if not isinstance(value, dict)}
+    facts = [("verdict", str(verdict))] if verdict else []
+    return [*facts, *rows(main), *rows(plain), *([("took", said)] if (said := took(run)) else [])]

@@ -1,4 +1,4 @@
-"""``labshd runs``: what has been recorded."""
+"""``labshd runs``: list the recorded runs."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="List the recorded runs.")
-@click.option("--protocol", metavar="NAME", help="Only of this protocol; wildcards such as 'pulse*'.")
-@click.option("--crosspoint", metavar="NAME", help="Only on this crosspoint; wildcards such as 'A*'.")
-@click.option("--status", metavar="STATUS", help="Only running, finished, failed, interrupted or damaged ones.")
-@click.option("--campaign", metavar="ID", help="Only of this campaign; wildcards.")
-@click.option("--since", metavar="WHEN", help='Only begun since: "2026-11-22", "2026-11-22 14:30", "12 h", "7 d".')
-@click.option("--until", metavar="WHEN", help="Only begun until.")
-@click.option("--where", metavar="SQL", help='Only where this holds: "result.std_S < 1e-7 AND pulses > 1000".')
-@click.option("--show", metavar="COLUMN", multiple=True, help="Show this too: result.std_S; may be repeated.")
-@click.option("--last", "most", type=click.IntRange(min=1), help="Only the newest so many.")
+@click.option("--protocol", metavar="NAME", help="Only runs of this protocol; wildcards such as 'pulse*'.")
+@click.option("--crosspoint", metavar="NAME", help="Only runs on this crosspoint; wildcards such as 'A*'.")
+@click.option("--status", metavar="STATUS", help="Only runs running, finished, failed, interrupted or damaged.")
+@click.option("--campaign", metavar="ID", help="Only runs of this campaign; wildcards allowed.")
+@click.option("--since", metavar="WHEN", help='Only runs begun since: "2026-11-22", "2026-11-22 14:30", "12 h", "7 d".')
+@click.option("--until", metavar="WHEN", help="Only runs begun before.")
+@click.option("--where", metavar="SQL", help='Only runs for which this holds: "result.std_S < 1e-7 AND pulses > 1000".')
+@click.option("--show", metavar="COLUMN", multiple=True, help="Also show this column (result.std_S); may be repeated.")
+@click.option("--last", "most", type=click.IntRange(min=1), help="Only the newest ones, this many.")
 @click.option("--out", type=common.FILE, help="Write the table, with all columns, to a .csv or .parquet file.")
 @common.runs_option
 @common.as_json

@@ -1,4 +1,4 @@
-"""``labshd safe STATION``: everything off, whoever left it on."""
+"""``labshd safe STATION``: switch everything off, whoever left it on."""
 
 from __future__ import annotations
 

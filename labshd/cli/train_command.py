@@ -1,4 +1,4 @@
-"""``labshd train TASK``: the same training on a bench, rehearsed, or on a fitted device."""
+"""``labshd train TASK``: the same training on a bench, in a rehearsal, or on a fitted device."""
 
 from __future__ import annotations
 
@@ -20,23 +20,29 @@ if TYPE_CHECKING:
 @click.option("--device", help="A fitted device (its file, or the run it was fitted to), or a preset such as li-ecram.")
 @click.option("--algorithm", default="shd", show_default=True, help="sgd, shd, residual, ttv2, c-ttv2 or agad.")
 @common.rehearse_option
-@click.option("--target", type=float, default=0.5, show_default=True, help="w0; 1 is half the range of the device.")
-@click.option("--stiffness", type=float, default=1.0, show_default=True, help="k of E = k (w - w0)^2 / 2.")
+@click.option(
+    "--target", type=float, default=0.5, show_default=True, help="Target weight; 1 is half the range of the device."
+)
+@click.option("--stiffness", type=float, default=1.0, show_default=True, help="Stiffness k in E = k (w - w0)^2 / 2.")
 @click.option("--noise", type=float, default=0.5, show_default=True, help="Standard deviation of a gradient sample.")
-@click.option("--targets", help='linear-regression: its weights, such as "0.4,-0.3,0.2,-0.1"; one for each input.')
+@click.option("--targets", help='linear-regression: target weights, such as "0.4,-0.3,0.2,-0.1"; one for each input.')
 @click.option("--pixels", help='digits: rows and columns of the images, such as "2x3" for six weights  [default: 8x8].')
-@click.option("--steps", type=int, help="Steps of training.")
+@click.option("--steps", type=int, help="Number of training steps.")
 @click.option("--rate", type=float, help="Learning rate (of A, for shd).")
 @click.option("--transfer-rate", type=float, help="shd: rate at which C learns from A.")
 @click.option("--every", type=int, help="shd: updates of A between two transfers to C.")
-@click.option("--seed", type=int, help="Of gradient noise and pulse trains.")
+@click.option("--seed", type=int, help="Seed of gradient noise and pulse trains.")
 @click.option(
-    "--ramp", type=int, default=200, show_default=True, help="Pulses up and down that calibrate a crosspoint."
+    "--ramp", type=int, default=200, show_default=True, help="Pulses in each direction to calibrate a crosspoint."
 )
 @click.option(
-    "--symmetry-pulses", type=int, default=4000, show_default=True, help="Pulses at most for each symmetry point."
+    "--symmetry-pulses",
+    type=int,
+    default=4000,
+    show_default=True,
+    help="Most pulses for each symmetry point.",
 )
-@click.option("--resume", type=click.Path(path_type=Path), help="Run of a training to go on from, asked as it was.")
+@click.option("--resume", type=click.Path(path_type=Path), help="Training run to resume, with the same options.")
 @common.runs_option
 @common.as_json
 def command(
@@ -96,18 +102,22 @@ def command(
 
 def _echo(run: Run, what: str) -> None:
     """What it came to, in a few lines."""
+    from instruments.value_text import count_text, percent_text, value_text
+    from labshd.runs.durations import took
+
     numbers = run.result or {}
     click.echo(f"{what}: {run.status}, {run.why_stopped}")
     if "target" in numbers:
-        click.echo(f"  target {numbers['target']:.4f}, reached {numbers['final']:.4f} ± {numbers['final_std']:.4f}")
+        click.echo(f"  target {numbers['target']:.4g}, reached {value_text(numbers['final'], numbers['final_std'])}")
     if "accuracy" in numbers:
-        click.echo(f"  accuracy {numbers['accuracy']:.4f} ± {numbers['accuracy_std']:.4f} on test images")
+        click.echo(f"  accuracy {percent_text(numbers['accuracy'], numbers['accuracy_std'])} of the test images")
     if "rms_error" in numbers:
-        click.echo(f"  rms error of the weights {numbers['rms_error']:.4f}, largest {numbers['largest_error']:.4f}")
+        said = f"{numbers['rms_error']:.4f}, largest {numbers['largest_error']:.4f} (one set of weights, no error)"
+        click.echo(f"  rms error of the weights {said}")
     _echo_beside(numbers)
     for warning in numbers.get("warnings", ()):
         click.echo(f"  note: {warning}")
-    click.echo(f"  {numbers['steps']} steps, {numbers['pulses']} pulses")
+    click.echo(f"  {count_text(numbers['steps'])} steps, {count_text(numbers['pulses'])} pulses; {took(run)}")
     click.echo(f"kept in {run.folder}")
 
 
@@ -140,14 +150,16 @@ def _numbers(said: str, between: str, kind: type[float] | type[int], rule: str) 
 
 def _echo_beside(numbers: dict[str, Any]) -> None:
     """The same number on the fitted devices and in floating point, where they were trained as well."""
+    from instruments.value_text import percent_text, value_text
+
     for key, where in (("on_fitted_devices", "simulated on the fitted devices"), ("floating_point", "floating point")):
         other: dict[str, Any] = numbers.get(key) or {}
         if "accuracy" in other:
-            click.echo(f"    {where}: {other['accuracy']:.4f} ± {other['accuracy_std']:.4f}")
+            click.echo(f"    {where}: {percent_text(other['accuracy'], other['accuracy_std'])}")
         elif "rms_error" in other:
             click.echo(f"    {where}: rms error {other['rms_error']:.4f}")
         elif "final" in other:
-            click.echo(f"    {where}: {other['final']:.4f} ± {other['final_std']:.4f}")
+            click.echo(f"    {where}: {value_text(other['final'], other['final_std'])}")
 
 
 def _train(

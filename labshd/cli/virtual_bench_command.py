@@ -1,4 +1,4 @@
-"""``labshd virtual-bench STATION``: the twins of a station over TCP, for other programs and languages."""
+"""``labshd virtual-bench STATION``: serve the virtual instruments over TCP to other programs."""
 
 from __future__ import annotations
 
@@ -18,8 +18,10 @@ LOOPBACK = ("127.0.0.1", "localhost")
 @click.command(short_help="Serve the virtual instruments of a station over TCP.")
 @click.argument("station", type=common.FILE)
 @click.option("--host", default=LOOPBACK[0], show_default=True, help="Address to listen on.")
-@click.option("--first-port", default=5025, show_default=True, help="TCP port of the first; 0: the system chooses.")
-@click.option("--allow-remote", is_flag=True, help="Needed for any address but this machine's own.")
+@click.option(
+    "--first-port", default=5025, show_default=True, help="TCP port of the first one; with 0 the system chooses."
+)
+@click.option("--allow-remote", is_flag=True, help="Allow connections from other machines.")
 @click.option("--seed", type=int, help="Which devices, and their noise  [default: that of the station].")
 @common.as_json
 def command(station: Path, host: str, first_port: int, allow_remote: bool, seed: int | None, as_json: bool) -> int:

@@ -1,4 +1,4 @@
-"""What is wrong with the Python environment: packages that cannot live beside labshd."""
+"""Checks of the Python environment: packages that cannot be installed beside labshd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who holds a file: a lock that the operating system drops when its process ends, however it ends."""
+"""Locks on files that the operating system drops when their process ends, however it ends."""
 
 from __future__ import annotations
 

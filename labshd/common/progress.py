@@ -1,4 +1,4 @@
-"""How far a run is: a bar with the time left on a terminal, a line now and then elsewhere; always on stderr."""
+"""Progress of a run on stderr: a bar with the time left on a terminal, now and then a line elsewhere."""
 
 from __future__ import annotations
 

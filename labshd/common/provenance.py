@@ -1,4 +1,4 @@
-"""Who, when, with what: what a run keeps so that it can be understood, and repeated, in twenty years."""
+"""Provenance of a run: who, when, and with which versions, so that it can be repeated in twenty years."""
 
 from __future__ import annotations
 

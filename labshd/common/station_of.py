@@ -1,4 +1,4 @@
-"""Of which open station crosspoints are, so that a run keeps it without being told."""
+"""Which open station a crosspoint belongs to, so that a run can note its station without being told."""
 
 from __future__ import annotations
 

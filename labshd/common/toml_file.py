@@ -1,4 +1,4 @@
-"""TOML files with answers: a problem names file, line, key, value, rule and what to try; all problems at once."""
+"""Reads TOML files: all problems at once, each with file, line, key, value, rule and what to try."""
 
 from __future__ import annotations
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from instruments.value_text import value_text
 from labshd.demo.picture import history, picture, prediction_of
 from labshd.demo.way import Way
 from labshd.report import add_fit, run_page
 from labshd.report.page import Page, Section
 from labshd.runs.run import Run
 from labshd.training.figures import figures
-
-MICRO = 1e6
 
 
 def summary(way: Way) -> dict[str, Any]:
@@ -108,15 +107,11 @@ def rows(way: Way) -> list[tuple[str, str, str]]:
 
 
 def _micro(value: float | None, std: float | None) -> str:
-    if value is None:
-        return "not identified"
-    return f"{value * MICRO:.2f}" + (f" ± {std * MICRO:.2f}" if std is not None else "") + " µS"
+    return value_text(value, std, "S", why_no_error="")
 
 
 def _plain(value: float | None, std: float | None) -> str:
-    if value is None:
-        return "not identified"
-    return f"{value:.4f}" + (f" ± {std:.4f}" if std is not None else "")
+    return value_text(value, std, why_no_error="")
 
 
 def _training(section: Section, run: Run) -> None:

@@ -1,4 +1,4 @@
-"""The demo in one picture: update response, ΔG±(G), training on the bench, A against C."""
+"""The demo in one figure: update response, ΔG±(G), training on the bench, A against C."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
+from instruments.value_text import value_text
 from labshd.demo.way import Way
 from labshd.runs.run import Run
 from labshd.training.figures import BLACK, BLUE, GREEN, ORANGE, smooth
@@ -52,7 +53,7 @@ def _steps(ax: Axes, way: Way) -> None:
     at, std = result.get("symmetry_point_S"), result.get("std_S")
     if at is not None and std is not None:
         ax.axvspan((at - 2 * std) * MICRO, (at + 2 * std) * MICRO, color=GREEN, alpha=0.35, lw=0)
-        label = f"symmetry point by random pulsing\n{at * MICRO:.2f} ± {std * MICRO:.2f} µS"
+        label = f"symmetry point by random pulsing\n{value_text(at, std, 'S')}"
         ax.axvline(at * MICRO, color=GREEN, lw=1, label=label)
     ax.set(xlabel="conductance (µS)", ylabel="step by one pulse (nS)", title="b   where up and down cancel")
     ax.legend(fontsize="small")

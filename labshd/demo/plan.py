@@ -1,4 +1,4 @@
-"""The stages of the demo and the share of the time that each takes; imports nothing."""
+"""The stages of the demo and how long each takes; imports nothing, so that help stays fast."""
 
 STAGES = {
     "update response of A1": 6.0,

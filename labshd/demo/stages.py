@@ -1,4 +1,4 @@
-"""Progress of the demo: one line a stage, a bar with the time left, on stderr."""
+"""Progress of the demo on stderr: a bar with the time left, or one line a stage."""
 
 from __future__ import annotations
 
@@ -68,10 +68,10 @@ class Stages:
         self._done += self._weights.get(self._stage.title, 0.0)
         self.moved(0.0, "")
         if self._rich is None:
-            self._stream.write(f"{self._stage.title}: done in {took:.1f} s\n")
+            self._stream.write(f"{self._stage.title}: done in {took:.1f} s of computer time\n")
             self._stream.flush()
         else:
-            self._rich.console.print(f"[green]done[/green] {self._stage.title}  {took:.1f} s")
+            self._rich.console.print(f"[green]done[/green] {self._stage.title}  {took:.1f} s of computer time")
         self._stage = None
 
     def moved(self, fraction: float, note: str) -> None:

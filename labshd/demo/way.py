@@ -1,4 +1,4 @@
-"""What the demo does: characterise, find the symmetry point, fit, train on the bench and on the fitted device."""
+"""The steps of the demo: characterise, find the symmetry point, fit, train on the bench and on the fit."""
 
 from __future__ import annotations
 

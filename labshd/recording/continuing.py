@@ -1,4 +1,4 @@
-"""A run that was cut off goes on: what it holds, and the points of its protocol after those."""
+"""Resuming a run that was cut off: the points it holds, then the rest of its protocol."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The end of a recording: safe first, then the files, then how it ended, on every way out."""
+"""The end of a recording: outputs off first, then the files closed, then how it ended; on every way out."""
 
 from __future__ import annotations
 

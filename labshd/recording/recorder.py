@@ -1,4 +1,4 @@
-"""Drive a protocol's iterator into a run: every block on disk at once, and safe however it ends."""
+"""Records a protocol as a run: every block is on disk at once, and the bench is safe however it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repeat a recorded run against its own record of the wire: bit by bit the same, or the first byte that differs."""
+"""Repeats a run against its recorded traffic: the same byte for byte, or the first byte that differs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench of a recorded run, its instruments saying again what they said then."""
+"""The bench of a recorded run: its instruments answer as they did then."""
 
 from __future__ import annotations
 

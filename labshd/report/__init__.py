@@ -1,4 +1,4 @@
-"""A run, or several, as one self-contained HTML file; figures as matplotlib objects."""
+"""Reports: a run, or several, as one self-contained HTML file, with figures as matplotlib objects."""
 
 from __future__ import annotations
 

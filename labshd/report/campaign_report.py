@@ -1,4 +1,4 @@
-"""A campaign as one self-contained HTML page: how it ended, each step's numbers over the crosspoints, what failed."""
+"""The report of a campaign: how it ended, the numbers of each step over the crosspoints, what failed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from labshd.campaign.ledger import Outcome
 from labshd.campaign.store import Campaign
 from labshd.campaign.summary import Value, by_step, values_of
-from labshd.common.numbers import number_text, readable, split_unit
+from labshd.common.numbers import label_of, number_text, readable, split_unit
 from labshd.report.page import Page, Section
 from protocols.analysis.common.figure_style import ESTIMATE, FAINT, new_figure, si_axis
 
@@ -64,8 +64,9 @@ def _step(section: Section, campaign: Campaign, outcomes: list[Outcome], step: s
         section.text("No run of this step gave a number.")
         return
     for key, each in list(plain.items())[:_FIGURES]:
-        name, unit = split_unit(key.rsplit(".", 1)[-1])
-        said = f"{readable(name)} at each crosspoint, with its standard error; line: median."
+        last = key.rsplit(".", 1)[-1]
+        unit = split_unit(last)[1]
+        said = f"{label_of(last)} at each crosspoint, with its standard error; line: median."
         section.figure(value_figure(key, each), f"{said[:1].upper()}{said[1:]}")
         if min(campaign.grid.shape) > 1 and len(each) > 2:
             section.figure(value_map(key, each, campaign), f"The same as a map, in {unit or '1'}.")
@@ -106,8 +107,8 @@ def value_map(key: str, each: list[Value], campaign: Campaign) -> Figure:
 
 
 def _axis(key: str, axis: object) -> None:
-    name, unit = split_unit(key.rsplit(".", 1)[-1])
-    si_axis(axis, readable(name), unit)  # pyright: ignore[reportArgumentType]
+    last = key.rsplit(".", 1)[-1]
+    si_axis(axis, label_of(last), split_unit(last)[1])  # pyright: ignore[reportArgumentType]
 
 
 def _left_out(page: Page, outcomes: list[Outcome]) -> None:

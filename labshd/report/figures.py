@@ -1,4 +1,4 @@
-"""Figures that every run has: the trace, how readings scatter, a map of a block; matplotlib figures to reuse."""
+"""Figures that every run has: the trace, the histogram of readings, a map of a block."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a fit: the trace with the state behind it, the steps it implies, what it leaves unexplained."""
+"""Figures of a fit: the trace with the fitted state, the steps, and the residuals."""
 
 from __future__ import annotations
 
@@ -7,17 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import (
-    DOWN,
-    ESTIMATE,
-    FAINT,
-    TRACE,
-    UP,
-    legend,
-    new_figure,
-    si_axis,
-    value_text,
-)
+from instruments.value_text import value_text
+from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, TRACE, UP, legend, new_figure, si_axis
 from sim_device.models.formulas import model_named
 
 if TYPE_CHECKING:

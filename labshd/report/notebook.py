@@ -1,11 +1,13 @@
-"""How runs and campaigns show themselves in a notebook: how it ended, the numbers, and a figure."""
+"""How runs and campaigns look in a notebook: how they ended, their numbers, a figure."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING
 
+from instruments.value_text import count_text
 from labshd.common import numbers
+from labshd.runs.durations import took
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,8 +25,10 @@ def run_html(run: Run) -> str:
     from instruments.errors import LabshdError
     from labshd.report.page import data_uri
 
-    facts = [("status", run.status), ("stopped because", run.why_stopped), ("readings", f"{run.readings}")]
-    facts += [("pulses", f"{run.pulses}"), *((name, said[:_SENTENCE]) for name, said in numbers.rows(run.result or {}))]
+    facts = [("status", run.status), ("stopped because", run.why_stopped), ("readings", count_text(run.readings))]
+    facts += [("pulses", count_text(run.pulses)), ("took", took(run))]
+    for part in numbers.main_first(run.result or {}, run.name):
+        facts += [(name, said[:_SENTENCE]) for name, said in numbers.rows(part)]
     try:
         picture = f'<img src="{data_uri(run.plot(), "png")}" alt="{escape(run.name)}" style="max-width: 38em">'
     except LabshdError as error:

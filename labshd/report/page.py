@@ -1,4 +1,4 @@
-"""One self-contained HTML page made of sections: text, facts, tables, figures, files; nothing comes from outside."""
+"""One self-contained HTML page: text, facts, tables, figures and files in sections; loads nothing from outside."""
 
 from __future__ import annotations
 
@@ -48,6 +48,13 @@ class Section:
         shown = [(str(name), str(value)) for name, value in pairs if value not in (None, "")]
         if shown:
             self.parts.append({"kind": "facts", "facts": shown})
+        return self
+
+    def folded(self, summary: str, facts: Iterable[tuple[str, str]]) -> Self:
+        """Names and values that open on a click."""
+        shown = [(name, value) for name, value in facts if value]
+        if shown:
+            self.parts.append({"kind": "folded", "summary": summary, "facts": shown})
         return self
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], caption: str = "") -> Self:

@@ -1,4 +1,4 @@
-"""Figures of a replay on a simulated device: recorded readings, the median, and the band that holds 95 % of them."""
+"""Figures of a replay on simulated devices: the readings, the median, and the 95 % band."""
 
 from __future__ import annotations
 

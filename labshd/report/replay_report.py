@@ -1,4 +1,4 @@
-"""A run beside simulated devices, as a page and as a section of the report of the run."""
+"""The report of a replay on simulated devices, as a page and as a section of the run's report."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
+from instruments.value_text import plain_text
 from labshd.analysis.prediction import REPLAYED, REPLAYED_ROWS
 from labshd.report.page import Page, Section
 from labshd.report.replay_figures import Course, bands_figure
@@ -67,9 +68,7 @@ def add_replayed(section: Section, folder: Path, unit: str) -> None:
 
 
 def _row(one: dict[str, Any], unit: str) -> list[str]:
-    from protocols.analysis.common.figure_style import value_text
-
-    off = value_text(one[f"rms_deviation_{unit}"], None, unit).removesuffix(" (no uncertainty)")
+    off = plain_text(one[f"rms_deviation_{unit}"], unit)
     expected = f"95 ± {100 * one['inside_std']:.1f} %"
     inside, as_few = f"{100 * one['inside']:.1f} %", f"{100 * one['as_few_inside']:.0f} % of simulations"
     device = Path(one["device"]).name

@@ -1,4 +1,4 @@
-"""A run as one self-contained HTML page: what it found, how it ended, figures, settings, where it came from."""
+"""The report of a run: result, how it ended, figures, settings and provenance on one page."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, cast
 from pydantic import ValidationError
 
 from instruments.errors import InputError
-from instruments.units import text
+from instruments.value_text import count_text
 from labshd.common import numbers
 from labshd.report import figures
 from labshd.report.page import Page, Section
 from labshd.report.replay_report import add_replay
 from labshd.report.sections import add_fit_of_run, add_numbers, caption_of
 from labshd.report.training_report import add_training
+from labshd.runs.durations import took
 from labshd.runs.run import Run
 from protocols.common.protocol import Protocol, Series, segments
 
@@ -61,9 +62,9 @@ def _ending(page: Page, run: Run) -> None:
     section.facts(
         {
             "stopped because": run.why_stopped,
-            "readings": f"{run.readings:,}".replace(",", "\u202f"),
-            "pulses": f"{run.pulses:,}".replace(",", "\u202f"),
-            "took": _duration(run.info.get("started"), run.info.get("ended")),
+            "readings": count_text(run.readings),
+            "pulses": count_text(run.pulses),
+            "took": took(run),
             "device": _device(run),
         }
     )
@@ -90,7 +91,7 @@ def _result(page: Page, run: Run) -> None:
         return
     if isinstance(verdict := result.get("verdict"), str):
         section.text(verdict)
-    add_numbers(section, {key: value for key, value in result.items() if key != "verdict"})
+    add_numbers(section, {key: value for key, value in result.items() if key != "verdict"}, run.name)
 
 
 def _measured(page: Page, run: Run, array: str) -> None:
@@ -245,14 +246,3 @@ def _when(stamp: object) -> str:
         return f"{datetime.fromisoformat(str(stamp)):%Y-%m-%d %H:%M:%S %Z}"
     except ValueError:
         return ""
-
-
-def _duration(started: object, ended: object) -> str:
-    try:
-        took = datetime.fromisoformat(str(ended)) - datetime.fromisoformat(str(started))
-    except ValueError:
-        return ""
-    seconds = took.total_seconds()
-    if seconds < 120:
-        return text(seconds, "s", 3)
-    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"

@@ -1,26 +1,34 @@
-"""Sections that several reports share: numbers with uncertainties, a fit."""
+"""Sections that several reports share: numbers with errors, a fit, captions of figures."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from instruments.errors import InputError
+from instruments.value_text import NOT_DETERMINED, value_text
 from labshd.analysis.fit import fit_again
 from labshd.common import numbers
 from labshd.report.page import Page, Section
 from labshd.runs.run import Run
+from protocols.common.result_words import OF_FIT
+from sim_device.fit.noise import noise_json, noise_names
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from sim_device.fit.result import Fit
     from sim_device.fit.symmetry import EstimatedSymmetryPoint
 
 
-def add_numbers(section: Section, result: Mapping[str, Any]) -> Section:
-    """Add every number of a result with its uncertainty, and its lists as tables."""
-    section.facts(numbers.rows(result))
+def add_numbers(section: Section, result: Mapping[str, Any], protocol: str = "") -> Section:
+    """Add the numbers of a result with their uncertainties, and its lists as tables.
+
+    Of a `protocol` that comes with labshd its main numbers stand open, all others open on a click.
+    """
+    main, rest = numbers.main_first(result, protocol)
+    section.facts(numbers.rows(main)).folded("More numbers", numbers.rows(rest))
     for name, columns, rows in numbers.lists(result):
         section.table(columns, rows, name)
     return section
@@ -52,16 +60,9 @@ def add_fit(section: Section, fit: Fit) -> Section:
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
     section.text(*(_symmetry_sentence(point, fit.unit) for point in fit.symmetry_points))
-    names = {name: numbers.split_unit(name) for name in fit.parameters}
-    section.facts(
-        (numbers.readable(name), numbers.number_text(fit.parameters[key], fit.std[key], unit))
-        for key, (name, unit) in names.items()
-    )
     told = fit.json()
-    section.facts(numbers.rows({"noise": told["noise"]}))
-    section.facts(
-        (merits.TITLES[name], numbers.number_text(m.value, m.std, "")) for name, m in merits.merits_of(fit).items()
-    )
+    section.facts(fit_rows(fit))
+    section.facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in merits.merits_of(fit).items())
     if fit.before is not None:
         section.text(f"{fit.before.told[:1].upper()}{fit.before.told[1:]}.")
     for name, columns, rows in numbers.lists(told):
@@ -69,6 +70,22 @@ def add_fit(section: Section, fit: Fit) -> Section:
     for figure, caption in fit_figures(fit):
         section.figure(figure, caption)
     return section
+
+
+def fit_rows(fit: Fit) -> Iterator[tuple[str, str]]:
+    """Parameters and noise of a fit: name, and value ± error with its 95 % interval; what `labshd fit` prints, too."""
+    noise = noise_json(fit.noise, fit.unit)
+    values = {name: (value, fit.std.get(name)) for name, value in fit.parameters.items()}
+    values |= {name: (noise[name], noise[std]) for name, std in noise_names(fit.unit) if name in noise}
+    for key, (value, std) in values.items():
+        name, unit = numbers.split_unit(key)
+        why = fit.no_error.get(key) or numbers.word_of(name).no_error or NOT_DETERMINED
+        said = value_text(value, std, unit, interval=fit.interval95.get(key), why_no_error=why)
+        label = (OF_FIT.get(name) or numbers.word_of(name)).label
+        yield label.replace("bound", "end") if key in fit.no_error else label, said
+    if fit.noise.drift is not None:
+        said = value_text(fit.noise.drift, fit.noise.drift_std, fit.unit)
+        yield "drift per second", said
 
 
 def _tone(fit: Fit) -> str:
@@ -79,6 +96,20 @@ def caption_of(figure: Figure) -> str:
     """What a protocol says of its figure in `figure.set_label`; else its titles, or what it draws against what."""
     if said := str(figure.get_label() or ""):
         return said
-    panels = [axes.get_title() or f"{axes.get_ylabel()} against {axes.get_xlabel()}" for axes in figure.axes]
-    said = "; ".join(dict.fromkeys(panel for panel in panels if panel.strip() != "against"))
-    return f"{said[:1].upper()}{said[1:]}."
+    panels = [axes.get_title() or _panel(axes, figure) for axes in figure.axes]
+    said = "; ".join(dict.fromkeys(panel for panel in panels if panel))
+    return f"{said[:1].upper()}{said[1:]}." if said else "What was measured."
+
+
+def _panel(axes: Axes, figure: Figure) -> str:
+    """What a panel draws against what; where panels share an axis its label stands below the lowest of them."""
+    y, x = axes.get_ylabel(), axes.get_xlabel()
+    column = axes.get_position().x0
+    if y and not x and not _is_colour_bar(axes):
+        below = [other for other in figure.axes[figure.axes.index(axes) + 1 :] if other.get_xlabel()]
+        x = next((other.get_xlabel() for other in below if abs(other.get_position().x0 - column) < 0.1), "")
+    return f"{y} against {x}" if y and x else y or x
+
+
+def _is_colour_bar(axes: Axes) -> bool:
+    return axes.get_label() == "<colorbar>"

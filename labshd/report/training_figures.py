@@ -1,4 +1,4 @@
-"""Figures of any training: loss and pulses beside those of the fitted device, and every A against its C."""
+"""Figures of a training: loss and pulses beside the fitted device's, and each A against its C."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The section of a training in the report of its run."""
+"""The training section in the report of its run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The catalogue: what has been recorded, as one table, filtered and asked in SQL; a query over the run folders.
+"""The catalogue: all recorded runs as one table that can be filtered and queried in SQL.
 
 Nothing is kept beside the folders, so that nothing can be out of step with them. Columns of the table: what is known of
 every run, then every setting (``settings.pulses``, ``settings.interval_s``) and every number and sentence of its result

@@ -1,4 +1,4 @@
-"""A run, or any table, as a file for other programs: CSV, Parquet, netCDF (which xarray opens)."""
+"""Export of a run or any table to CSV, Parquet or netCDF (which xarray opens)."""
 
 from __future__ import annotations
 

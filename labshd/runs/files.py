@@ -1,4 +1,4 @@
-"""The files of a run: rows handed to the operating system at once, tables read back exactly, JSON written whole."""
+"""The files of a run: rows written through at once, tables read back exactly, JSON written whole."""
 
 from __future__ import annotations
 

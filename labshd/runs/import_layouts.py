@@ -1,4 +1,4 @@
-"""The layouts of measured data that can be imported: from files to blocks of points."""
+"""Layouts of imported data: how files become blocks of points."""
 
 from __future__ import annotations
 

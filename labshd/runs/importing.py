@@ -1,4 +1,4 @@
-"""Measured data from elsewhere becomes a run: layouts trace, columns and ramps. Nothing is guessed."""
+"""Import of measured data as a run, in the layouts trace, columns and ramps; nothing is guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many pulses were fired at each crosspoint in a run, noted before they are: what a killed run leaves to count.
+"""Notes of pulses, written before they are fired, so that the pulses of a killed run can be counted.
 
 A line a crosspoint, its name and the total so far in a fixed width, written over in place: one write before each firing
 and never more than a few lines, however long the run. When a run is closed the totals are in its run.json.

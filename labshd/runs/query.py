@@ -1,4 +1,4 @@
-"""Run folders asked in SQL: the table of runs and the readings in their points.csv, in a database in memory."""
+"""SQL over run folders: the table of runs and their readings, in a database in memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run store, read: open a run by its path, its id or as "last"; list all; tables and series of what was taken."""
+"""Reads recorded runs: by path, by id or as "last"; lists them all; their points as tables and series."""
 
 from __future__ import annotations
 

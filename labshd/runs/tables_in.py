@@ -1,4 +1,4 @@
-"""Tables of numbers from elsewhere, read strictly: every problem named with file, line, column, value and rule."""
+"""Reads tables of numbers strictly: each problem with file, line, column, value and rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run being written: one folder, rows appended as they come, run.json at the start and at the end."""
+"""Writes a run: one folder, rows appended as they come, run.json at the start and at the end."""
 
 from __future__ import annotations
 

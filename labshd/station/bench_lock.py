@@ -1,4 +1,4 @@
-"""One bench, one labshd: who has the instruments of a bench, and how another process asks for an end.
+"""The lock on a bench: one labshd at a time, and a way for another process to ask it to stop.
 
 Each VISA resource has a lock in a folder of the user, beside which stands who holds it. The operating system drops a
 lock when its process ends, however it ends; what such a process left behind is taken over. Not for rehearsals, whose

@@ -1,4 +1,4 @@
-"""Which instruments of a station are one box that plays several roles: they share its connection.
+"""Instruments with several roles: which entries of a station are one box and share its connection.
 
 A Keysight B1500A is pulse source and source-measure unit at once, a two-channel source-measure unit is two of them.
 """

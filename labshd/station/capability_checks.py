@@ -1,4 +1,4 @@
-"""Rules of a station file: no limit wider than what the instruments themselves can do."""
+"""Checks of a station file: no limit may be wider than what the instruments can do."""
 
 from __future__ import annotations
 

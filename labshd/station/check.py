@@ -1,4 +1,4 @@
-"""``labshd check``: what is wrong with a bench, all of it in one list, before anything is driven."""
+"""``labshd check``: every problem of a bench in one list, before anything is driven."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules between the sections of a station file: pulses within limits, one column an electrode, known drivers."""
+"""Checks across the sections of a station file: pulses within limits, one column an electrode, known drivers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What run folders were found to hold, remembered by the size and the time of their run.json: no second truth.
+"""A cache of what each run folder holds, checked against size and time of its run.json.
 
 A line that does not fit the file any more is not believed, and without the memory all is read again. It is kept in the
 home of the user, so that nothing lies between the runs.

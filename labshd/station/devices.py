@@ -1,4 +1,4 @@
-"""A device by name or file: a preset, a fitted device, the run that holds one; and simulated crosspoints of it."""
+"""Devices by name or file: presets, fitted devices, runs that hold one; and simulated crosspoints made of them."""
 
 from __future__ import annotations
 

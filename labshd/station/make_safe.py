@@ -1,4 +1,4 @@
-"""Everything of a station off, whoever left it on, and whoever has the bench now."""
+"""Switches off everything of a station, whoever left it on and whoever has the bench now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of crosspoints in rows and columns, as a station file says which of them make an array of weights."""
+"""Names of crosspoints in rows and columns: how a station file lays out an array of weights."""
 
 from __future__ import annotations
 

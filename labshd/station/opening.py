@@ -1,4 +1,4 @@
-"""Open the instruments of a bench: all problems at once, nothing left on when one of them is missing."""
+"""Opens the instruments of a bench: reports all problems at once, and leaves nothing on if one is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pulses that the crosspoints of a station got in all runs of a folder: what their endurance budget has left.
+"""The pulse budget of each crosspoint: what all runs of a folder have used of its endurance.
 
 Counted from the run.json of each run on the real bench; rehearsals and simulations are other devices. A crosspoint is
 known by the name of its station, the sample that the station file names, and its own name.

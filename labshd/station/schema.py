@@ -1,4 +1,4 @@
-"""What a station file may say: instruments, wiring, limits, pulses and crosspoints, with units."""
+"""The station file: its keys for instruments, wiring, limits, pulses and crosspoints, with units."""
 
 from __future__ import annotations
 

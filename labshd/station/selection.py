@@ -1,4 +1,4 @@
-"""Which crosspoints are meant: names, wildcards, blocks, all; and blocks of a station as crosspoints."""
+"""Selects crosspoints by name, wildcard or block, and gives blocks of a station as crosspoints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An open station: named crosspoints, whatever stands behind them, and everything off when it is left.
+"""An open station: named crosspoints, real or simulated, and everything off when it is closed.
 
 with open_station("bench.toml") as bench:
     run = record(SymmetryPoint(), bench["A1"])

@@ -1,4 +1,4 @@
-"""Read a station file (TOML): every problem at once, with file, line, key, value and what to try. Opens nothing."""
+"""Reads a station file (TOML): all problems at once, with file, line, key, value and what to try; opens nothing."""
 
 from __future__ import annotations
 

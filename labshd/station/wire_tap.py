@@ -1,4 +1,4 @@
-"""Where the traffic of the instruments goes while a run is recorded, and where it does not."""
+"""Where instrument traffic goes: into the run while one is recorded, else nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules of the wiring in a station file: rows for instruments, columns for electrodes, levels for the bias source."""
+"""Checks of the wiring in a station file: rows for instruments, columns for electrodes, bias levels."""
 
 from __future__ import annotations
 

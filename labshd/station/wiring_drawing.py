@@ -1,4 +1,4 @@
-"""A drawing of a station: instruments on the rows of the matrix, electrodes on its columns, and a table of phases.
+"""Draws a station: instruments on matrix rows, electrodes on columns, and a table of phases.
 
 Relays of one crosspoint are marked where they close: up, down and read each with a shape and a colour of their own.
 Conditions of electrodes are told by words, and by colours that colour-blind readers tell apart.

@@ -1,4 +1,4 @@
-"""The wiring of a station in words: instruments on rows, electrodes on columns, and who does what in each phase."""
+"""Describes the wiring of a station in words: rows, columns, and who does what in each phase."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which crosspoints of a station a training takes, and arrays assembled from them in the order of the station file."""
+"""Which crosspoints of a station a training uses, and the arrays assembled from them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calibrate the crosspoints of a station for training: steps and window of each by a ramp, zeros by symmetry points."""
+"""Calibration of a station's crosspoints for training: a ramp gives steps and window, symmetry points give zeros."""
 
 from __future__ import annotations
 

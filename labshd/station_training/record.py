@@ -1,4 +1,4 @@
-"""A training as a run: every reading, step and pulse kept as it comes; and made again from what the run keeps."""
+"""Records a training as a run: every reading, step and pulse as it comes; and rebuilds it from the run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train a task on crosspoints and keep it as a run; calibrate the crosspoints of a station before."""
+"""Trains a task and keeps it as a run; on a station it calibrates the crosspoints first."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The same training on simulated twins of calibrated crosspoints: what to expect of the bench, and at which cost."""
+"""The same training on simulated twins of calibrated crosspoints: what to expect of the bench, and its cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Putting a training together: tiles on crosspoints, an algorithm for every layer of a task, the loop around them."""
+"""Puts a training together: tiles on crosspoints, an algorithm for each layer, the loop around them."""
 
 from __future__ import annotations
 

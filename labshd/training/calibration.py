@@ -1,4 +1,4 @@
-"""What training must know of the devices: reference conductance, step, scale, reach, asymmetry."""
+"""What training needs to know of a device: reference conductance, step, scale, reach, asymmetry."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Checkpoints of a training: everything that changes, in one file; a resumed simulation goes on bit for bit."""
+"""Checkpoints of a training: its whole state in one file; a simulation resumes bit for bit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of training steps by the compiled loop, where all is simulated: the same bits, a microsecond a step."""
+"""Compiled blocks of training steps for simulated arrays: bit for bit the same, a microsecond a step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures of a training of one weight: its course with target and prediction, and A against C."""
+"""Figures of a one-weight training: the weight with target and prediction, and A against C."""
 
 from __future__ import annotations
 

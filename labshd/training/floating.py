@@ -1,4 +1,4 @@
-"""The same task with floating-point weights: what devices are held against."""
+"""The same task trained with floating-point weights, to compare devices with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training loop: an algorithm on a task, block by block, every reading and pulse handed out to be recorded."""
+"""The training loop: an algorithm on a task, block by block; hands out every reading and pulse to be recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training came to: of one weight, where it settled, with its error, beside what theory predicts."""
+"""The result of a training: loss and errors; for one weight where it settled, beside what theory predicts."""
 
 from __future__ import annotations
 

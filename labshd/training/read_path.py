@@ -1,4 +1,4 @@
-"""Between numbers and currents: converters, bounds, noise, and the managements that fit signals into them.
+"""From numbers to currents and back: converters, bounds, noise, and scaling that fits signals into them.
 
 ``y = α F(x/α)``: inputs are scaled into the range of the DAC, rounded, multiplied by the array, disturbed, clipped and
 rounded by the ADC, and scaled back (Rasch, Gokmen & Haensch, arXiv 1906.02698).

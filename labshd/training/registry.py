@@ -1,4 +1,4 @@
-"""Tasks by name, and what a run keeps of one."""
+"""Tasks by name, and what a run keeps of each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Before the first step: core crosspoints are programmed to weights of zero, as simulated ones begin."""
+"""Before the first step: programs core crosspoints to weights of zero, where simulations begin too."""
 
 from __future__ import annotations
 

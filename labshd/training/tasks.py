@@ -1,4 +1,4 @@
-"""Training tasks: what the weights shall become good at."""
+"""Training tasks: one parameter, linear regression; what the loss is and how good the weights are."""
 
 from __future__ import annotations
 

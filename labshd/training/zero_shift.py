@@ -1,4 +1,4 @@
-"""Zero-shifting: the symmetry point of every device becomes its zero, subtracted digitally or held by a second device.
+"""Zero-shifting: makes the symmetry point of each device its zero, digitally or with a second device.
 
 Kim et al., arXiv 1907.10228: pulse up and down until each device has converged to its symmetry point, then program the
 reference devices to these conductances. What either way leaves as an error is measured and handed out.

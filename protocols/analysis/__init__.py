@@ -1,1 +1,1 @@
-"""Numbers from points: ΔG±(G), figures of merit."""
+"""Analysis: numbers and figures from the points of a run."""

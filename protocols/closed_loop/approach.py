@@ -1,4 +1,4 @@
-"""Ways to a target conductance: what to pulse next, for one crosspoint; each learns from what a pulse did.
+"""Ways to a target conductance: which pulses come next for one crosspoint, learning from each pulse.
 
 `fixed` repeats one pulse, `incremental` raises the voltage with every pulse that did not reach the target, `guided`
 chooses voltage or count by a model of the steps that it corrects with every reading.

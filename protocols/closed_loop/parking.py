@@ -1,4 +1,4 @@
-"""Drive crosspoints onto their symmetry points and read them there."""
+"""Parking: drives crosspoints onto their symmetry points and reads them there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programming a block: the window by driving it, then all crosspoints on their way to one target, side by side."""
+"""Programming a block: finds the window by driving it, then brings all crosspoints to a target."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pulses next: those after which the symmetry point is promised to be known best."""
+"""Steered pulsing: chooses the next pulses that promise to tell most about the symmetry point."""
 
 from __future__ import annotations
 

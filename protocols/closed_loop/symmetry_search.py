@@ -1,4 +1,4 @@
-"""A search for symmetry points while it runs: what is known of each crosspoint, its drives, blocks and looks."""
+"""A running search for symmetry points: what is known of each crosspoint, and what comes next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import Crosspoints, FloatArray, IntArray, Readings
-from instruments.units import text
+from instruments.value_text import plain_text
 from protocols.analysis.symmetry.estimate import Estimate, Known, estimate
 from protocols.common.protocol import Points, Series
 from protocols.common.stepping import apply, balanced
@@ -221,7 +221,7 @@ class Search:
 
 def amount(value: float, unit: str) -> str:
     """A conductance with three digits and its unit."""
-    return text(value, unit, 3) if unit == "S" and math.isfinite(value) else f"{value:.3g}"
+    return plain_text(value, unit, 3)
 
 
 def _end(points: list[Points]) -> FloatArray:

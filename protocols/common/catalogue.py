@@ -1,4 +1,4 @@
-"""Protocols by name, or by the path of a user's own file; nothing is imported before it is asked for."""
+"""Protocols by name or by the path of a user's file; each is imported only when asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sweeps as points: what is held is told by the voltage that was measured, not by a count of pulses."""
+"""Sweeps as points: the voltage held is the one that was measured; pulses are not counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A protocol: frozen settings, and an iterator of points that someone else records."""
+"""What a protocol is: frozen settings, and an iterator of points that someone else records."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Readings at set times of every crosspoint of a block by itself: others are begun and read while one waits."""
+"""Readings at set times for each crosspoint of a block; while one waits others are measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps that protocols share: pulse and read, read at rest, balanced random blocks; recorded as they are taken."""
+"""Steps that protocols share: pulse and read, read at rest, balanced random blocks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stop rules: when to leave a crosspoint alone, each crosspoint by itself; they combine, and the run says which one.
+"""Stop rules: when to leave a crosspoint alone; they combine, and the run says which one held.
 
 A rule looks at what a run has seen so far (`Seen`) and says of each crosspoint whether it ends here. ``a | b`` ends
 where either does, ``a & b`` where both do. A protocol takes the rules of its settings (`Stoppable`) and sends its

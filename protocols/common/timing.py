@@ -1,4 +1,4 @@
-"""Readings at set times after something happened, on the clock of the crosspoints."""
+"""Readings at set times after an event, by the clock of the crosspoints."""
 
 from __future__ import annotations
 

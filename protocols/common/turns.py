@@ -1,4 +1,4 @@
-"""One crosspoint of a block at a time: its points as points of the block, and what was taken of it."""
+"""Runs one crosspoint of a block at a time, and gives its points as points of the block."""
 
 from __future__ import annotations
 

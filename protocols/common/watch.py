@@ -1,4 +1,4 @@
-"""Watch: a protocol under stop rules; a crosspoint is left alone from the reading on at which a rule held."""
+"""Runs a protocol under stop rules; a crosspoint is left alone from the reading at which a rule holds."""
 
 from __future__ import annotations
 

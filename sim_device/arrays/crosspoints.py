@@ -1,4 +1,4 @@
-"""Crosspoints that are arithmetic: an array of simulated devices, seeded, compiled, on a simulated clock."""
+"""Simulated crosspoints: an array of device models, seeded and compiled, on a simulated clock."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The state of an array of simulated devices, and the compiled loops run on it, on as many threads as there are."""
+"""The state of an array of simulated devices, and the compiled loops over it, on all cores."""
 
 from __future__ import annotations
 

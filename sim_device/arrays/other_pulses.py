@@ -1,4 +1,4 @@
-"""Pulses other than the pair that a model tells of: the same devices, with the steps that a voltage law gives them.
+"""Pulses other than the model's own pair: the same devices, with steps scaled by a voltage law.
 
 A pulse that counts as `x` pulses of reference (`sim_device.models.voltage_law`) goes as far as `x` of them in a row,
 noise aside. Where steps are linear in the conductance, which soft bounds and constant steps are, that is in closed

@@ -1,4 +1,4 @@
-"""What pulses and readings of simulated crosspoints look like from outside: how long they take, volts and amperes."""
+"""Pulses and readings of simulated crosspoints as seen from outside: their time, volts and amperes."""
 
 from __future__ import annotations
 

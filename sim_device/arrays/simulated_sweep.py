@@ -1,4 +1,4 @@
-"""A voltage that is held on simulated devices: so many pulses of their own pair as it counts for."""
+"""A voltage held on simulated devices: counted as so many pulses of their own pair."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A window on an array: the rows and columns of a view, and the box around them that compiled loops work on."""
+"""A window on an array: rows and columns of a view, and the box around them for compiled loops."""
 
 from __future__ import annotations
 

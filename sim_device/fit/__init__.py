@@ -1,1 +1,1 @@
-"""The likelihood of a trace under a device model; model choice and rejection."""
+"""Fits: the likelihood of a trace under a device model, the choice of a model, and its rejection."""

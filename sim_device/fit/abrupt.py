@@ -1,4 +1,4 @@
-"""Abrupt devices: one pulse crosses much of the window, as the reset of a filament or a phase change does."""
+"""Abrupt devices: a check for single pulses that cross much of the window, as in a filament's reset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many devices of an array in one call, and their population: mean and spread of every number, each with its error."""
+"""Fits of many devices in one call, and their population: mean and spread of each parameter, with errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps averaged over what is not known of the cycle-to-cycle noise.
+"""Averages fitted steps over the cycle-to-cycle noise, which is only known with an error.
 
 Straight steps can follow a slow random walk, so the plain maximum makes σc too small and the steps too certain. The
 restricted likelihood allows for it, ``ln Lr(σc) = max ln L − ½ ln |I|`` over all other numbers, with I their

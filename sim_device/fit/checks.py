@@ -1,4 +1,4 @@
-"""Does the model hold? Innovations white, of the stated variance, without trend in G; steps that fall."""
+"""Checks of a fit: innovations white, of the stated variance and without trend in G; steps that fall."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Are the steps straight lines in G? A score test that allows for what is not known of the cycle-to-cycle noise."""
+"""Are the steps straight lines in G? A score test that allows for uncertain cycle-to-cycle noise."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Maximum likelihood of a trace under one shape of steps: numbers in scaled units and their covariance."""
+"""The maximum-likelihood estimate of a trace for one shape of steps: scaled numbers and their covariance."""
 
 from __future__ import annotations
 

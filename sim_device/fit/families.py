@@ -1,4 +1,4 @@
-"""The device models that can be fitted: shape for the kernels, where to start, and the way back to a device model."""
+"""Device models that can be fitted: how each is started, computed, and turned back into a model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fit a trace: one device model by maximum likelihood with uncertainties and a verdict, or the best of several."""
+"""Fits a trace: one device model by maximum likelihood, or the best of several; with errors and a verdict."""
 
 from __future__ import annotations
 

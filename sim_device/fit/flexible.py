@@ -1,4 +1,4 @@
-"""Steps of any shape: series or pieces, as many as the data ask for, with a covariance that trusts no model."""
+"""Steps of any smooth shape: as many terms as the data ask for, with a covariance that trusts no model."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fit steps of any kind, and choose between kinds: by information criterion and by what is predicted of readings."""
+"""Fits steps of any kind, and compares kinds by BIC and by how well they predict readings left out."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from sim_device.fit.checks import Check, Filtered, filtered, share_of, variance,
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.families import Family
 from sim_device.fit.flexible import bic, robust_covariance
-from sim_device.fit.noise import noise_of
+from sim_device.fit.noise import noise_intervals, noise_of
+from sim_device.fit.plausible import checked
 from sim_device.fit.result import Fit
-from sim_device.fit.symmetry import symmetry_points
+from sim_device.fit.symmetry import symmetry_points, why_none
 from sim_device.fit.trace import Trace
 from sim_device.models.device_model import DeviceModel
 from sim_device.models.table import TableStep
@@ -44,7 +45,7 @@ def fit_family(family: Family, straight: Estimate) -> Fit:
     """Fit one kind of steps to the trace of `straight`. `InputError` where the estimate is none of this kind."""
     try:
         with np.errstate(all="ignore"):
-            fit = _fit(family, straight)
+            fit = checked(_fit(family, straight))
     except (ArithmeticError, ValueError, np.linalg.LinAlgError):
         fit = None
     if fit is None or not _is_finite(fit):
@@ -72,7 +73,7 @@ def _fit(family: Family, straight: Estimate) -> Fit:
     covariance = estimate.covariance() if accepted else robust_covariance(estimate)
     model = family.model(estimate)
     values, deviation, names, of_values = _parameters(family, estimate, model, covariance)
-    points = symmetry_points(estimate, covariance)
+    points, noise = symmetry_points(estimate, covariance), noise_of(estimate)
     return Fit(
         model_name=family.name,
         unit=estimate.trace.unit,
@@ -81,15 +82,16 @@ def _fit(family: Family, straight: Estimate) -> Fit:
         std=deviation,
         names=names,
         covariance=of_values,
-        noise=noise_of(estimate),
+        noise=noise,
         symmetry_points=points,
         other_symmetry_points=(),
         accepted=accepted,
         why=_why(family.name, estimate, checks, accepted),
         checks=checks,
-        not_identified=() if points else ("symmetry_point: up and down steps do not cross in the measured range",),
+        not_identified=() if points else (f"symmetry_point: {why_none(estimate, covariance)}",),
         estimate=estimate,
         filtered=result,
+        intervals=noise_intervals(noise, estimate.trace.unit),
     )
 
 

@@ -1,4 +1,4 @@
-"""95 % intervals of a fit of straight steps, which need not lie evenly about the estimate.
+"""95 % intervals for straight steps, which need not be symmetric about the estimate.
 
 A bound, and the symmetry point, is where a straight line c₀ + c₁ x crosses 0. It is a ratio, whose error is skew where
 the slope is not known well; the interval is of all x at which the line does not differ from 0 (Fieller, J. R. Stat.

@@ -1,4 +1,4 @@
-"""What is known of a device's steps before its trace: joined with the likelihood, unless the trace contradicts it.
+"""Prior knowledge of a device's steps: joined with the likelihood, unless the trace contradicts it.
 
 Known are straight steps ``ΔG± = A± + B± G`` as a normal density over (A₊, B₊, A₋, B₋): of an earlier fit of the device,
 or of the population of an array that it is one of. It enters the likelihood as readings would. A device that is not one

@@ -1,4 +1,4 @@
-"""The noise of a fit: standard deviations from log-variances, and as JSON."""
+"""The noise of a fit: standard deviations with errors and intervals, and as JSON."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.flexible import robust_covariance
+from sim_device.fit.intervals import NORMAL, Interval, of_noise
 from sim_device.models.fitted import Noise
 
 
@@ -32,6 +33,20 @@ def noise_of(estimate: Estimate) -> Noise:
         write=write,
         write_std=write_std,
     )
+
+
+def noise_intervals(noise: Noise, unit: str) -> dict[str, Interval]:
+    """95 % intervals of the noise by its names in `noise_json`; of the same estimate as the values.
+
+    Of one that is not told from none by its error, from 0 to 1.96 errors above it.
+    """
+    told = noise_json(noise, unit)
+    pairs = ((name, told.get(name), told.get(std)) for name, std in noise_names(unit))
+    return {
+        name: of_noise(value, std) if std < value else (0.0, value + NORMAL * std)
+        for name, value, std in pairs
+        if value and std
+    }
 
 
 def noise_names(unit: str) -> list[tuple[str, str]]:

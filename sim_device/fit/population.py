@@ -1,4 +1,4 @@
-"""Device-to-device variation: mean and spread of a number over devices that are each known with an error."""
+"""Device-to-device variation: mean and spread of a parameter over devices that each have an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a fit gives: parameters and noise with uncertainties, symmetry points, the verdict; as JSON, as a device."""
+"""The result of a fit: parameters and noise with errors, symmetry points, the verdict; as JSON, as a device."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
+from instruments.value_text import NOT_DETERMINED, plain_text
 from sim_device.fit.checks import Check, Filtered
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.flexible import robust_covariance
@@ -130,6 +131,17 @@ class Fit:
         return even | self.intervals
 
     @property
+    def no_error(self) -> dict[str, str]:
+        """Why a number of `parameters` has no error, by name: it is no estimate of this trace."""
+        unit = self.unit
+        ends = {f"g_min_{unit}": "lower", f"g_max_{unit}": "upper"}
+        return {
+            name: f"the {ends[name]} end of what was measured, not a bound" if name in ends else NOT_DETERMINED
+            for name, value in self.parameters.items()
+            if value is not None and not self.std.get(name)
+        }
+
+    @property
     def abrupt(self) -> str:
         """In a sentence, that a single pulse crosses half of the window; "" where none does."""
         rough = [check.told for check in self.checks if check.name == "no abrupt step" and check.failed]
@@ -151,9 +163,11 @@ class Fit:
         if not point.clear:
             return "its symmetry point is not identified: up and down steps are nearly parallel"
         if not point.stable:
-            return f"its symmetry point at {point.conductance:.4g} {unit} is unstable: pulsing drives away from it"
+            return (
+                f"its symmetry point at {plain_text(point.conductance, unit)} is unstable: pulsing drives away from it"
+            )
         if not point.inside:
-            return f"its symmetry point at {point.conductance:.4g} {unit} lies beyond the measured range"
+            return f"its symmetry point at {plain_text(point.conductance, unit)} lies beyond the measured range"
         return "" if point.step > 0 else "its up step does not point up at the symmetry point"
 
     def steps(self, points: int = 101) -> Steps:

@@ -1,4 +1,4 @@
-"""Checks for readings that were rounded coarsely: what the model itself would give, rounded in the same way.
+"""Checks for coarsely rounded readings: compared with what the model gives when rounded alike.
 
 Rounding to a quantum that is not small against the innovations is no white noise: while the conductance crosses one
 quantum slowly, its errors of rounding form a saw-tooth. The p-value of a statistic is then its rank among traces that

@@ -1,4 +1,4 @@
-"""Scatter of single steps as a function of conductance, read noise taken out."""
+"""Scatter of single steps against conductance, with read noise taken out."""
 
 from __future__ import annotations
 

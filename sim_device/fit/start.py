@@ -1,4 +1,4 @@
-"""Where the maximisation starts: moments that read noise does not bias."""
+"""Starting points of the maximisation: moments that read noise does not bias."""
 
 from __future__ import annotations
 

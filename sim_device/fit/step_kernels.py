@@ -1,4 +1,4 @@
-"""Compiled: the mean step of one pulse, its slope and curvature, and what they do with the parameters."""
+"""Compiled: the mean step of a pulse, its slope and curvature, and their derivatives by parameter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The fit of straight steps, as soft bounds or of any slope: numbers, what is not identified, the verdict."""
+"""The fit of straight steps, as soft bounds or of any slope: parameters, what is not identified, verdict."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
+from instruments.value_text import plain_text
 from sim_device.fit.abrupt import abrupt
 from sim_device.fit.average import averaged
 from sim_device.fit.checks import Check, checks_of, filtered
 from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import TableFamily
 from sim_device.fit.flexible import flexible, robust_covariance
-from sim_device.fit.intervals import Interval, evenly, of_bound, of_noise, quantile
+from sim_device.fit.intervals import Interval, evenly, of_bound, quantile
 from sim_device.fit.known_steps import Before, KnownSteps, joined
-from sim_device.fit.noise import noise_of
+from sim_device.fit.noise import noise_intervals, noise_json, noise_names, noise_of
+from sim_device.fit.plausible import checked
 from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import CLEAR, EstimatedSymmetryPoint, symmetry_points
 from sim_device.fit.trace import Trace
 from sim_device.models.device_model import DeviceModel
+from sim_device.models.fitted import Noise
 from sim_device.models.formulas import LinearStep, SoftBounds
 
 Model = Literal["soft-bounds", "linear-step"]
@@ -39,7 +42,7 @@ def soft_bounds(straight: Estimate, known: KnownSteps | None = None) -> Fit:
     falling = all(straight.theta[i] < 0 for i, direction in ((1, +1), (3, -1)) if straight.trace.has(direction))
     drift = bool(straight.free[-1])
     bound = straight if falling else linear(straight.trace, softly_bound=True, drift=drift)
-    return replace(_fit("soft-bounds", _soft_bounds_numbers, bound, straight, checks), before=before)
+    return checked(replace(_fit("soft-bounds", _soft_bounds_numbers, bound, straight, checks), before=before))
 
 
 def linear_step(straight: Estimate, known: KnownSteps | None = None) -> Fit:
@@ -47,7 +50,7 @@ def linear_step(straight: Estimate, known: KnownSteps | None = None) -> Fit:
     found = (check for check in checks_of(straight, filtered(straight)) if check.name != "steps fall")
     checks = (*found, abrupt(straight.trace))
     straight, before = _with_known(straight, known, checks)
-    return replace(_fit("linear-step", _linear_numbers, straight, straight, checks), before=before)
+    return checked(replace(_fit("linear-step", _linear_numbers, straight, straight, checks), before=before))
 
 
 def _with_known(
@@ -68,13 +71,17 @@ def _fit(
     trace = bound.trace
     accepted = straight.converged and not any(check.failed for check in checks)
     covariance = bound.covariance() if accepted else robust_covariance(bound)
+    both = trace.has(+1) and trace.has(-1)
     missing = _not_identified(name, bound, covariance)
     values, names, of_values = _delta(numbers, bound, covariance, {text.split(":")[0] for text in missing} - _NOISE)
     parameters = {key: value for key, value in values.items() if key not in _NOISE}
     deviation = {key: float(np.sqrt(max(of_values[i, i], 0.0))) for i, key in enumerate(names)}
     model = _model(name, parameters, trace.unit)
-    both = trace.has(+1) and trace.has(-1)
     curved = None if accepted and (model or not both) else averaged(flexible(straight))
+    noise = noise_of(curved or bound)
+    missing += _noise_not_identified(curved or bound, robust_covariance(curved) if curved else covariance)
+    if curved is not None:
+        names, of_values = _with_noise_of(noise, names, of_values, trace.unit)
     bent = curved if curved is not None and curved.shape.size > 2 else None
     points = symmetry_points(straight, straight.covariance() if accepted else robust_covariance(straight))
     others = () if bent is None else symmetry_points(bent, robust_covariance(bent))
@@ -87,7 +94,7 @@ def _fit(
         std={key: deviation.get(key) for key in parameters},
         names=names,
         covariance=of_values,
-        noise=noise_of(curved or bound),
+        noise=noise,
         symmetry_points=points,
         other_symmetry_points=others,
         accepted=accepted,
@@ -98,27 +105,38 @@ def _fit(
         filtered=filtered(bound),
         table=TableFamily().model(curved) if curved is not None and both else None,
         curved=curved,
-        intervals=_intervals(
-            bound, covariance, {key: value for key, value in values.items() if key in deviation}, deviation
-        ),
+        intervals=_intervals(bound, covariance, parameters, deviation) | noise_intervals(noise, trace.unit),
     )
+
+
+def _with_noise_of(
+    noise: Noise, names: tuple[str, ...], covariance: FloatArray, unit: str
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Names and covariance whose noise is that of another estimate, curved steps, as its values are: independent."""
+    told = noise_json(noise, unit)
+    own = {name: told.get(std) for name, std in noise_names(unit)}
+    kept = [i for i, name in enumerate(names) if name not in own or own[name] is not None]
+    names, covariance = tuple(names[i] for i in kept), covariance[np.ix_(kept, kept)].copy()
+    for i, name in enumerate(names):
+        if (std := own.get(name)) is not None:
+            covariance[i, :] = covariance[:, i] = 0.0
+            covariance[i, i] = std**2
+    return names, covariance
 
 
 def _intervals(
     estimate: Estimate, covariance: FloatArray, values: dict[str, float | None], deviation: dict[str, float]
 ) -> dict[str, Interval]:
-    """95 % intervals; a bound that is known on one side only has none."""
+    """95 % intervals of the parameters; a bound that is known on one side only has none."""
     bounds = {f"g_max_{estimate.trace.unit}": 0, f"g_min_{estimate.trace.unit}": 2}
     q = quantile(estimate, covariance)
     found: dict[str, Interval | None] = {}
     for name, std in deviation.items():
-        value = values[name]
+        value = values.get(name)
         if value is None or std == 0:
             continue
         if name in bounds:
             found[name] = of_bound(estimate, covariance, bounds[name])
-        elif name in _NOISE:
-            found[name] = of_noise(value, std) if value > 0 else None
         else:
             found[name] = evenly(value, std, q)
     return {name: interval for name, interval in found.items() if interval is not None}
@@ -192,7 +210,7 @@ def _not_identified(name: Model, estimate: Estimate, covariance: FloatArray) -> 
             found += [f"{key}: there is no {way} pulse in the trace" for key in names]
         elif name == "soft-bounds":
             found += _bound_not_identified(estimate, covariance, way, slope, bound, fraction)
-    return found + _noise_not_identified(estimate, covariance)
+    return found
 
 
 def _bound_not_identified(
@@ -216,13 +234,14 @@ def _noise_not_identified(estimate: Estimate, covariance: FloatArray) -> list[st
     deviation = np.sqrt(np.maximum(np.diag(covariance), 0.0))
     if estimate.free[-1] and deviation[-1] > 1e3:
         found.append("drift: it takes readings without pulses, or at unequal intervals, to tell it from the steps")
-    if estimate.held[5]:
-        least = trace.scale * np.exp(estimate.theta[5] / 2)
-        found.append(f"read_{trace.unit}: below what the readings resolve, {least:.2g} {trace.unit}")
-    if estimate.held[4]:
+    at = 2 * estimate.shape.size  # where the noise stands in θ
+    if estimate.held[at + 1]:
+        least = trace.scale * np.exp(estimate.theta[at + 1] / 2)
+        found.append(f"read_{trace.unit}: below what the readings resolve, {plain_text(float(least), trace.unit, 2)}")
+    if estimate.held[at]:
         found.append("cycle_to_cycle: at the limit of what is tried; steps and noise cannot be told apart")
-    elif 0.5 * deviation[4] * CLEAR > 1.0:
-        most = np.exp((estimate.theta[4] + 1.645 * deviation[4]) / 2)
+    elif 0.5 * deviation[at] * CLEAR > 1.0:
+        most = np.exp((estimate.theta[at] + 1.645 * deviation[at]) / 2)
         found.append(f"cycle_to_cycle: less than {CLEAR:.0f} standard errors from none; below {most:.2g} (95 %)")
     return found
 
@@ -273,7 +292,7 @@ def _why(
     unit = straight.trace.unit
     if points and others and not np.isclose(points[0].conductance, others[0].conductance, atol=points[0].std * 2):
         told.append(
-            f"straight steps cross at {points[0].conductance:.4g} {unit}, curved ones at {others[0].conductance:.4g} "
-            f"{unit}: the symmetry point depends on the shape assumed"
+            f"straight steps cross at {plain_text(points[0].conductance, unit)}, curved ones at "
+            f"{plain_text(others[0].conductance, unit)}: the symmetry point depends on the shape assumed"
         )
     return f"{name} does not hold: " + "; ".join(told)

@@ -1,4 +1,4 @@
-"""Symmetry points of an estimate, with their uncertainty and stability."""
+"""Symmetry points of a fit, with errors and stability; none where the steps cancel everywhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from instruments.crosspoints import FloatArray
+from sim_device.fit import kernels
 from sim_device.fit.estimate import Estimate
 from sim_device.fit.intervals import evenly, of_symmetry_point, quantile
 
@@ -58,7 +59,7 @@ def symmetry_points(estimate: Estimate, covariance: FloatArray) -> tuple[Estimat
     Delta method where the crossing is clear: ``∂G*/∂θ = −(∂f+/∂θ + ∂f−/∂θ)/(f+' + f−')``; else the steps are drawn
     from their distribution and those that cross in or near the measured range give mean and spread.
     """
-    if not (estimate.trace.has(+1) and estimate.trace.has(-1)):
+    if not (estimate.trace.has(+1) and estimate.trace.has(-1)) or balanced(estimate, covariance):
         return ()
     found = [_by_delta(estimate, covariance, x) for x in _crossings(estimate) if _sum_at(estimate, x)[1]]
     clear = tuple(point for point in found if point.clear)
@@ -66,6 +67,27 @@ def symmetry_points(estimate: Estimate, covariance: FloatArray) -> tuple[Estimat
         return clear
     drawn = _by_draws(estimate, covariance)
     return (drawn,) if drawn else ()
+
+
+def balanced(estimate: Estimate, covariance: FloatArray) -> bool:
+    """Whether constant steps between hard bounds cancel within `CLEAR` errors: everywhere, so at no one point."""
+    if estimate.shape.kind != kernels.HARD:
+        return False
+    total, _, gradient, _ = _sum_at(estimate, float(estimate.theta[1] + estimate.theta[3]) / 2)
+    return abs(total) <= CLEAR * _std(covariance, gradient)
+
+
+def why_none(estimate: Estimate, covariance: FloatArray) -> str:
+    """Why `symmetry_points` finds none."""
+    if not (estimate.trace.has(+1) and estimate.trace.has(-1)):
+        return "it takes pulses in both directions"
+    if balanced(estimate, covariance):
+        return "steps up and down are alike everywhere between the bounds: each conductance there is as balanced as any"
+    return "up and down steps do not cross in the measured range"
+
+
+def _straight(estimate: Estimate) -> bool:
+    return estimate.shape.kind in (kernels.LINEAR, kernels.STRAIGHT)
 
 
 def _sum_at(estimate: Estimate, x: float) -> tuple[float, float, FloatArray, FloatArray]:
@@ -76,7 +98,7 @@ def _sum_at(estimate: Estimate, x: float) -> tuple[float, float, FloatArray, Flo
 def _crossings(estimate: Estimate) -> list[float]:
     from scipy.optimize import brentq
 
-    if estimate.shape.size == 2:
+    if _straight(estimate):
         value, slope, _, _ = _sum_at(estimate, 0.0)
         return [-value / slope] if slope else []
     grid = np.linspace(-1.0, 1.0, GRID)
@@ -97,7 +119,7 @@ def _by_delta(estimate: Estimate, covariance: FloatArray, x: float) -> Estimated
     slope_std = _std(covariance, slope_gradient)
     scale, centre = estimate.trace.scale, estimate.trace.centre
     std, step_std = _std(covariance, move), _std(covariance, up_gradient + up_slope * move)
-    straight = of_symmetry_point(estimate, covariance) if estimate.shape.size == 2 else None
+    straight = of_symmetry_point(estimate, covariance) if _straight(estimate) else None
     return EstimatedSymmetryPoint(
         conductance=centre + scale * x,
         std=scale * std,

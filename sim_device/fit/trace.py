@@ -1,4 +1,4 @@
-"""A trace made ready for the likelihood: checked, cut in pieces, repeated readings gathered, scaled."""
+"""A trace prepared for the likelihood: checked, cut into pieces, repeated readings gathered, scaled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every device model can do: steps of one pulse, their slopes, symmetry points, number of states."""
+"""What every device model offers: the steps of a pulse, their slopes, symmetry points, number of states."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A fitted device for other simulators: an AIHWKit configuration, CrossSim ΔG tables, or plain JSON."""
+"""Exports a fitted device: an AIHWKit configuration, CrossSim ΔG tables, or plain JSON."""
 
 from __future__ import annotations
 

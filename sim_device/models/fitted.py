@@ -1,4 +1,4 @@
-"""A fitted device as a file: model, noise, uncertainties, symmetry point, verdict, where it came from."""
+"""A fitted device as a file: model, noise, errors, symmetry point, verdict and provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Device models by formula: soft bounds, linear, exponential, power and constant steps; one step function each."""
+"""Device models by formula: soft bounds, linear, exponential, power and constant steps."""
 
 from __future__ import annotations
 

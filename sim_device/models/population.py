@@ -1,4 +1,4 @@
-"""A population of devices: one model, and how the devices of an array differ from it (device-to-device, stuck)."""
+"""A population of devices: one model, and how devices differ from it (spread, stuck ones)."""
 
 from __future__ import annotations
 

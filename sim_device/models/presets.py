@@ -1,4 +1,4 @@
-"""Published parameter sets of devices, mapped to siemens: Li-ECRAM, MO-ECRAM, HfO2 ReRAM, optimised-metal ReRAM.
+"""Published devices as presets in siemens: Li-ECRAM, MO-ECRAM, HfO2 ReRAM, optimised-metal ReRAM.
 
 The sources give conductance as a weight w without unit. The map to siemens is ours, and the same for each preset:
 ``G = Gc + w · Gw`` with the middle `centre` Gc and `per_weight` Gw [S] stated in the preset. It is a choice of a

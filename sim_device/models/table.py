@@ -1,4 +1,4 @@
-"""A device model from measured steps: a table of ΔG±(G) at nodes of any spacing, with its scatter."""
+"""A device model from measured steps: a table of ΔG±(G) at nodes, with their scatter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far another pulse goes: exponential in voltage as ion hopping is, a power of the width."""
+"""How the step grows with the pulse: exponentially with voltage, as a power of the width."""
 
 from __future__ import annotations
 

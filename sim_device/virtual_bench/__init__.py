@@ -1,4 +1,4 @@
-"""The virtual bench: twins of instruments that speak the real languages, around virtual devices."""
+"""The virtual bench: twins of instruments that speak the real languages, wired to virtual devices."""
 
 from sim_device.virtual_bench.bench import VirtualBench
 from sim_device.virtual_bench.devices.device import DeviceTruth, VirtualDevice, make_devices

@@ -1,4 +1,4 @@
-"""The virtual bench: twins of instruments, cables, relays and devices as one circuit, with an observer for tests.
+"""The virtual bench: twins, cables, relays and devices as one circuit, with an observer for tests.
 
 A pulse changes a device only if the generator's output is on and relays connect it with the device's driven electrode;
 the source-measure unit reads what relays connect it with. What a bench must never do is noted in `faults`.

@@ -1,4 +1,4 @@
-"""The clock of a virtual bench: a box that works on by itself does each thing at its own time, when it is asked."""
+"""The clock of a virtual bench: boxes that work on by themselves do each thing at its own time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way to the instruments of a virtual bench: their connectors, and a VISA library that reaches them."""
+"""Connections to a virtual bench: connectors of its instruments, and a VISA library that reaches them."""
 
 from __future__ import annotations
 

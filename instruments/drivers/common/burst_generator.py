@@ -1,4 +1,4 @@
-"""What drivers of pulse and function generators share: pulses of either sign from 0 V, in finite bursts on a trigger.
+"""What generator drivers share: finite bursts of pulses of either sign from 0 V, on a trigger.
 
 The device under the pulse is of high impedance, so the output is told so and the level written is the level at the
 device. Between pulses the output rests at LOW, with inverted polarity at HIGH; one is always 0 V. Polarity changes with

@@ -1,4 +1,4 @@
-"""What every driver shares: a clock to wait on, numbers that stay what they are, errors that name the command."""
+"""What all drivers share: a clock, numbers sent exactly, errors that name the command."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What drivers of source-measure units share: the smallest range that holds a value, and readings that are none."""
+"""What source-measure drivers share: the smallest range that holds a value, and invalid readings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source-measure unit that sources lists of levels by itself: what drivers of such units share."""
+"""What drivers of source-measure units with list sweeps share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What drivers of SCPI instruments share: settings sent and verified in one round trip, the error queue drained."""
+"""What SCPI drivers share: settings sent and verified in one round trip, error queue drained."""
 
 from __future__ import annotations
 

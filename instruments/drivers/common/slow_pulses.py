@@ -1,4 +1,4 @@
-"""What every source-measure unit does as a slow pulse source: its level goes up, stays there, goes back to 0 V.
+"""A source-measure unit as slow pulse source: up to a level, a wait, back to 0 V.
 
 The computer times the pulses, so they are long and a few milliseconds uncertain: for devices that ask for no better,
 and for benches without a generator.

@@ -1,4 +1,4 @@
-"""What drivers of TSP instruments share: statements sent and verified in one round trip, the error queue drained."""
+"""What TSP drivers share: statements sent and verified in one round trip, error queue drained."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What drivers of TSP channels share in whose box a script may be running: it is ended before anything is switched off.
+"""What drivers of scripted TSP boxes share: a running script is ended before anything is switched off.
 
 While a script runs, a box takes no message but ``abort``, which ends what runs: Series 2600B System SourceMeter
 Reference Manual, 2600BS-901-01, tspnet.tsp.abort. That a box which runs none ignores it is taken for granted here; what

@@ -1,4 +1,4 @@
-"""List sweep of the Keithley 2450: pulses and readings of one electrode, stepped through by the box alone.
+"""List sweep of the Keithley 2450: pulses and readings of one electrode, run by the box alone.
 
 Commands: Model 2450 Reference Manual, 2450-901-01, section 6: SOURce:LIST (100 values a command, 2500 in all),
 SOURce:SWEep:LIST, INITiate, ABORt, TRACe:DATA. The sweep measures at every level, after a delay that is the same at

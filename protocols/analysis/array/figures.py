@@ -1,4 +1,4 @@
-"""Figures of an array: maps of level and swing with what does not work, distributions, the course of a crosspoint."""
+"""Figures of an array: maps of level and swing with faulty crosspoints marked, distributions, traces."""
 
 from __future__ import annotations
 

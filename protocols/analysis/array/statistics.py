@@ -1,4 +1,4 @@
-"""Of every crosspoint level, noise, swing and steps, and what is wrong with it; of an array yield and spread."""
+"""Statistics of an array: level, noise, swing and steps of each crosspoint, its faults; yield and spread."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.program.outcome import wilson

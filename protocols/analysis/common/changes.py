@@ -1,4 +1,4 @@
-"""Changes of conductance along ramps, each with the state that it started from, free of the read-noise bias."""
+"""Changes of conductance along ramps, each with its starting state, free of the bias of read noise."""
 
 from __future__ import annotations
 

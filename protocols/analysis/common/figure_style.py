@@ -1,4 +1,4 @@
-"""How figures look: sizes, colours that colour-blind readers tell apart, axes in SI units.
+"""The style of figures: sizes, colours that colour-blind readers tell apart, axes in SI units.
 
 Figures are `matplotlib.figure.Figure` objects made without pyplot: nothing is global, nothing needs a display, and a
 figure may be reused in a paper.
@@ -6,8 +6,9 @@ figure may be reused in a paper.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
+
+from instruments.value_text import PREFIXED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ def new_figure(panels: int = 1, *, width: float = WIDTH, height: float = HEIGHT)
 
 def si_axis(axis: Axis, quantity: str, unit: str) -> None:
     """Label `axis` "quantity (unit)" with ticks in SI prefixes; units without prefixes, such as "normalised", plain."""
-    if unit in {"S", "A", "V", "s", "Hz", "ohm", "W"}:
+    if unit in PREFIXED:
         from matplotlib.ticker import EngFormatter
 
         axis.set_major_formatter(EngFormatter(unit=unit, sep=" "))
@@ -57,27 +58,3 @@ def legend(ax: Axes, **options: object) -> None:
     """A small legend without a frame, where anything is labelled."""
     if ax.get_legend_handles_labels()[0]:
         ax.legend(frameon=False, fontsize=9, **options)  # type: ignore[arg-type]
-
-
-def value_text(value: float | None, std: float | None, unit: str) -> str:
-    """A value with its standard error, as written in a sentence: ``value_text(12.3e-6, 1e-7, "S")`` "12.30 ± 0.10 µS".
-
-    Two digits of the standard error, and the value to the same place. Without a value: "not identified".
-    """
-    if value is None or not math.isfinite(value):
-        return "not identified"
-    prefix, scale = si_prefix(value, unit)
-    tail = f" {prefix}{unit}" if unit and unit != "normalised" else ""
-    if std is None or not math.isfinite(std) or std <= 0:
-        return f"{value / scale:.4g}{tail} (no uncertainty)"
-    places = max(0, 1 - math.floor(math.log10(std / scale)))
-    return f"{value / scale:.{places}f} ± {std / scale:.{places}f}{tail}"
-
-
-def si_prefix(value: float, unit: str) -> tuple[str, float]:
-    """The SI prefix for `value` and its factor: ("µ", 1e-6) for 12e-6 S; none for units that take no prefix."""
-    if unit not in {"S", "A", "V", "s", "Hz", "ohm", "W"} or value == 0 or not math.isfinite(value):
-        return "", 1.0
-    power = max(-5, min(3, math.floor(math.log10(abs(value)) / 3)))
-    prefixes = {-5: "f", -4: "p", -3: "n", -2: "µ", -1: "m", 0: "", 1: "k", 2: "M", 3: "G"}
-    return prefixes[power], 10.0 ** (3 * power)

@@ -1,4 +1,4 @@
-"""The likelihood fit of one crosspoint's series, and the symmetry points to be read from it."""
+"""The likelihood fit of one crosspoint's series, and its symmetry points."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as JSON takes them: numpy's become Python's, what is not finite becomes null."""
+"""Numbers as JSON takes them: numpy's become Python's, NaN and infinity become null."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uninterrupted stretches of one phase in a series."""
+"""Stretches of a series that belong to one phase without a break."""
 
 from __future__ import annotations
 

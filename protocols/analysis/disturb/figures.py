@@ -1,4 +1,4 @@
-"""Figures of disturb: what changed under stress, and without it."""
+"""Figures of disturb: the change with stress and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Change per half-selected pulse, per full pulse, and without; the ratio of the two."""
+"""Half-select disturb, emulated: change per half-selected and per full pulse, and their ratio."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.disturb.pairs import mean_and_std, quantile
 from protocols.common.protocol import Series, known_counts

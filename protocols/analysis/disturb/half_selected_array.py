@@ -1,4 +1,4 @@
-"""What pulses on selected crosspoints do to others of the array: on their row, on their column, and on neither."""
+"""Half-select disturb in an array: what pulses do to crosspoints on the same row, column, or neither."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray, IntArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.disturb.half_selected import FULL, against_full, changes, said_of

@@ -1,4 +1,4 @@
-"""Figures of half-select disturb: change per pulse of an emulation; courses of neighbours in an array."""
+"""Figures of half-select disturb: change per pulse when emulated; traces of neighbours in an array."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Disturb: changes under stress against changes of a control, in pairs; for readings and for half-selected pulses."""
+"""Disturb: paired changes with and without stress, for readings and for half-selected pulses."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.common.protocol import Series

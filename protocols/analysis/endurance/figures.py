@@ -1,4 +1,4 @@
-"""Figure of endurance: both ends of the cycle and the window against cycles."""
+"""Figure of endurance: both ends of the window, and its size, against cycles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Windows of an endurance run against cycles, and where the window closed."""
+"""The window of an endurance run against cycles, and when it closed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.common.protocol import Series, known_counts

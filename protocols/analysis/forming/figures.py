@@ -1,4 +1,4 @@
-"""Figures of forming: current and conductance against voltage; the distribution of forming voltages of a block."""
+"""Figures of forming: current and conductance against voltage; forming voltages of a block."""
 
 from __future__ import annotations
 

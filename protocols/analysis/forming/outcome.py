@@ -1,4 +1,4 @@
-"""What came of forming: at which voltage the filament came, how sure that is, and what it reads since."""
+"""The result of forming: the forming voltage with its error, and what the device reads since."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray, Status
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import plain_text, value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.program.outcome import wilson
 from protocols.common.protocol import Series
@@ -143,7 +143,7 @@ def _verdict(numbers: dict[str, Any], ramp: Ramp) -> str:
         return f"It read {before} before: it is formed already, and was left alone."
     if numbers["outcome"] == "not tried":
         return "No voltage was applied yet."
-    highest = value_text(numbers["highest_voltage_V"], None, "V").removesuffix(" (no uncertainty)")
+    highest = plain_text(numbers["highest_voltage_V"], "V")
     if numbers["outcome"] == "not formed":
         return f"It did not form up to {highest}."
     after = value_text(numbers["conductance_after_S"], numbers["conductance_after_std_S"], "S")

@@ -1,4 +1,4 @@
-"""Figures of current-voltage loops: all cycles over each other, and what changes from cycle to cycle."""
+"""Figures of I-V loops: all cycles in one plot, and what changes from cycle to cycle."""
 
 from __future__ import annotations
 

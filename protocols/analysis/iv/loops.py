@@ -1,4 +1,4 @@
-"""Current-voltage loops: branches of a sweep, and where on them the conductance switches."""
+"""I-V loops: the branches of a sweep, and where the conductance switches on each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of current-voltage loops, with errors over cycles."""
+"""The result of I-V loops: set and reset voltages, on and off, with errors over cycles."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.iv.loops import NEGATIVE, POSITIVE, Loops, Switch
 

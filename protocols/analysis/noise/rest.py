@@ -1,4 +1,4 @@
-"""Noise of a conductance at rest: level, autocorrelation, Allan deviation, drift; each with its error."""
+"""Noise at rest: level, autocorrelation, Allan deviation and drift, each with its error."""
 
 from __future__ import annotations
 

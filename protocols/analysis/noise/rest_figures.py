@@ -1,4 +1,4 @@
-"""Figures of read noise: readings against time with their distribution, autocorrelation, Allan deviation."""
+"""Figures of read noise: readings against time and their distribution, autocorrelation, Allan deviation."""
 
 from __future__ import annotations
 

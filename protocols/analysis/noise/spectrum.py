@@ -1,4 +1,4 @@
-"""Spectrum of read noise: power density by averaged periodograms, and the exponent of its low-frequency part."""
+"""The spectrum of read noise by averaged periodograms, and its exponent at low frequency."""
 
 from __future__ import annotations
 

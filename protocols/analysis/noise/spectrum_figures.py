@@ -1,4 +1,4 @@
-"""Figures of noise: its spectrum; two levels of random telegraph noise where there are two."""
+"""Figures of noise: the spectrum, and the two levels of telegraph noise where there are two."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from protocols.analysis.common.figure_style import DOWN, FAINT, TRACE, UP, legend, new_figure, si_axis, value_text
+from instruments.value_text import value_text
+from protocols.analysis.common.figure_style import DOWN, FAINT, TRACE, UP, legend, new_figure, si_axis
 from protocols.analysis.noise.spectrum import spectrum
 from protocols.analysis.noise.telegraph import Telegraph, telegraph_of
 

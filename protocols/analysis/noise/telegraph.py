@@ -1,4 +1,4 @@
-"""Random telegraph noise: two levels by a hidden Markov model, or none; amplitude and dwell times with errors."""
+"""Random telegraph noise by a hidden Markov model: two levels with dwell times and errors, or none."""
 
 from __future__ import annotations
 

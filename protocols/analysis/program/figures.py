@@ -1,4 +1,4 @@
-"""Figures of programming: the course with its targets, and pulses needed against target."""
+"""Figures of programming: the trace with its targets, and pulses needed against target."""
 
 from __future__ import annotations
 

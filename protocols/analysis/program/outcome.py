@@ -1,4 +1,4 @@
-"""What came of programming: per target whether it was reached, with how many pulses, and how far off it was left."""
+"""The result of programming: for each target whether it was reached, with how many pulses, how exactly."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray, IntArray
 from instruments.units import quantity, text
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import plain_text, value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.common.protocol import Series, known_counts
@@ -148,7 +148,7 @@ def result(series: Series) -> dict[str, Any]:
 
 
 def _verdict(numbers: dict[str, Any], found: list[Outcome], unit: str) -> str:
-    tolerance = value_text(found[0].tolerance, None, unit).replace(" (no uncertainty)", "")
+    tolerance = plain_text(found[0].tolerance, unit)
     if not numbers["reached"]:
         why = "pulses no longer moved it" if any(one.stalled for one in found) else "the pulses allowed did not suffice"
         return f"No target of {len(found)} was reached within ± {tolerance}: {why}."

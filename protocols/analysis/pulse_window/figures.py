@@ -1,4 +1,4 @@
-"""Figures of the pulse window: steps against voltage, one line a width; steps up and down in two panels."""
+"""Figures of the pulse window: steps against voltage, a line for each width, up and down."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Steps on a grid of pulse voltages and widths, and the law by which they grow."""
+"""Steps over a grid of pulse voltages and widths, and the law by which they grow."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.units import text
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.common.protocol import Series
+
+_FOLDS = 20.0  # factors e over the voltages applied: no reading resolves the smaller steps of a law that is steeper
 
 
 @dataclass(frozen=True)
@@ -111,9 +113,10 @@ def law(all_cells: list[Cell], *, up: bool, largest: float) -> Law | None:
     errors = np.sqrt(np.maximum(variance, _jackknife(X, y, sigma, theta)))
     slope = (theta[1], errors[1]) if by_v else None
     power = (theta[-1], errors[-1]) if by_w else None
-    resolved = slope is not None and slope[0] > 2 * slope[1]
+    folds = slope[0] * float(np.ptp(v)) if slope else 0.0
+    resolved = slope is not None and slope[0] > 2 * slope[1] > 0 and folds < _FOLDS
     return Law(
-        math.exp(theta[0] - (slope[0] * v.max() if slope else 0.0)),
+        math.exp(theta[0] - (slope[0] * v.max() if slope else 0.0)) if folds < _FOLDS else math.nan,
         1 / slope[0] if slope and resolved else None,
         slope[1] / slope[0] ** 2 if slope and resolved else None,
         power[0] if power else None,

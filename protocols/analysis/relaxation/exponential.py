@@ -1,4 +1,4 @@
-"""An exponential through many relaxations at once: one time constant, levels and sizes of each."""
+"""One exponential fitted to many relaxations: a common time constant, a level and a size for each."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.common.protocol import Series, known_counts

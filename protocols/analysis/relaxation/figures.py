@@ -1,4 +1,4 @@
-"""Figure of relaxations: what is left of the step against time, each relaxation, and the exponential."""
+"""Figure of relaxation: what is left of each step against time, with the fitted exponential."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from protocols.analysis.common.figure_style import DOWN, TRACE, UP, legend, new_figure, si_axis, value_text
+from instruments.value_text import value_text
+from protocols.analysis.common.figure_style import DOWN, TRACE, UP, legend, new_figure, si_axis
 from protocols.analysis.relaxation.exponential import fit, relaxations
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Figure of retention: conductance against time on a log scale, with the straight line in ln t."""
+"""Figure of retention: conductance against the logarithm of time, with the fitted line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from protocols.analysis.common.figure_style import DOWN, FAINT, TRACE, legend, new_figure, si_axis, value_text
+from instruments.value_text import value_text
+from protocols.analysis.common.figure_style import DOWN, FAINT, TRACE, legend, new_figure, si_axis
 from protocols.analysis.retention.straight_line import kept, line
 
 if TYPE_CHECKING:

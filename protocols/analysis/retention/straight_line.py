@@ -1,4 +1,4 @@
-"""A straight line in ln t through what is kept, against a straight line in t: slope, errors, extrapolation."""
+"""Retention: a line in ln t compared with a line in t; slope with error, and extrapolation."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.common.protocol import Series
 

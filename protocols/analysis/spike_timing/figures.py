@@ -1,4 +1,4 @@
-"""Figure of spike timing: change of conductance against the delay, with the exponentials."""
+"""Figure of spike timing: change of conductance against delay, with the fitted exponentials."""
 
 from __future__ import annotations
 

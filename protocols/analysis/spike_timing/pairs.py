@@ -1,4 +1,4 @@
-"""Change of conductance against the delay between two spikes, and the exponential of either order."""
+"""Change of conductance against the delay between two spikes, with an exponential for each order."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.units import quantity, text
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.common.protocol import Series, known_counts

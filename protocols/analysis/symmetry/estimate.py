@@ -1,4 +1,4 @@
-"""The symmetry point of one crosspoint from a run: estimate, agreement of its parts, what is hopeless."""
+"""The symmetry point of one crosspoint: the estimate, whether its parts agree, or why there is none."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
+from instruments.value_text import percent_text, value_text
 from protocols.analysis.common.fitted_series import fit_series
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.symmetry.straight_steps import Crossing, StraightSteps
@@ -109,9 +110,19 @@ def _of_fit(series: Series, span: float, known: Known | None) -> Estimate:
     steps = steps.joined(known) if known is not None else steps
     crossing = _crossing(fit, steps, joined=known is not None)
     if not crossing.clear or not math.isfinite(crossing.value + crossing.std):
-        return Estimate(None, None, None, _unresolved(crossing), span, crossing, fit, steps)
+        return Estimate(None, None, None, _unresolved(crossing, series.unit), span, crossing, fit, steps)
+    if why := _implausible(crossing, fit, series.unit):
+        return Estimate(None, None, None, f"not resolved: {why}", span, crossing, fit, steps)
     std = crossing.std * _caution(fit)
     return Estimate(crossing.value, std, crossing.slope < 0, "", span, crossing, fit, steps)
+
+
+def _implausible(crossing: Crossing, fit: Fit, unit: str) -> str:
+    """Why a crossing cannot be an estimate; the check that every fit passes (`sim_device.fit.plausible`)."""
+    from sim_device.fit.plausible import trouble
+
+    trace = fit.estimate.trace
+    return trouble(crossing.value, crossing.std, None, (trace.centre - trace.scale, trace.centre + trace.scale), unit)
 
 
 def _caution(fit: Fit) -> float:
@@ -252,11 +263,13 @@ def _is_white(y: FloatArray) -> bool:
     return walk <= scatter * (1 + 4 / math.sqrt(there.size))
 
 
-def _unresolved(crossing: Crossing) -> str:
+def _unresolved(crossing: Crossing, unit: str) -> str:
     if abs(crossing.step) < 3 * crossing.step_std and abs(crossing.slope) < crossing.slope_std:
-        return f"not resolved: the step, {crossing.step:.2g} ± {crossing.step_std:.2g}, does not differ from zero"
+        return (
+            f"not resolved: the step, {value_text(crossing.step, crossing.step_std, unit)}, does not differ from zero"
+        )
     return (
-        f"not resolved: the contraction per up/down pair, {crossing.slope:.2g} ± {crossing.slope_std:.2g}, does not "
+        f"not resolved: the contraction per up/down pair, {percent_text(crossing.slope, crossing.slope_std)}, does not "
         "differ from zero by 3 standard errors; a device whose steps up and down are alike everywhere (a symmetric "
         "one) has no symmetry point, a slow one needs more pulses"
     )

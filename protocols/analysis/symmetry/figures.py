@@ -1,4 +1,4 @@
-"""Figure of a symmetry-point run: readings coloured by how they were pulsed, with the estimate as it grew."""
+"""Figure of a symmetry-point run: the readings by kind of pulsing, and how the estimate narrowed."""
 
 from __future__ import annotations
 
@@ -6,17 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from protocols.analysis.common.figure_style import (
-    DOWN,
-    ESTIMATE,
-    FAINT,
-    SECOND,
-    UP,
-    legend,
-    new_figure,
-    si_axis,
-    value_text,
-)
+from instruments.value_text import value_text
+from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, SECOND, UP, legend, new_figure, si_axis
 from protocols.analysis.symmetry.estimate import FROM_ABOVE, FROM_BELOW, PARK, STEERED, Known, estimate
 
 if TYPE_CHECKING:

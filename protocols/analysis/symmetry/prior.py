@@ -1,4 +1,4 @@
-"""What is known of a device's steps before a run: an earlier fit of this device, or fits of others of its array."""
+"""Prior knowledge of a device's steps: an earlier fit of it, or fits of other devices of its array."""
 
 from __future__ import annotations
 

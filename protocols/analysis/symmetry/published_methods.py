@@ -1,4 +1,4 @@
-"""The symmetry point as published procedures read it from a run, each with its standard error, for comparison.
+"""The symmetry point by published procedures, each with its standard error, for comparison.
 
 All of them take the readings of random or alternating pulsing alone and forget what each pulse was, which is why they
 need many times the pulses of the likelihood of the whole trace (`protocols.analysis.symmetry.estimate`). With soft

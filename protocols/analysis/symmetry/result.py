@@ -1,4 +1,4 @@
-"""The numbers of a symmetry-point run, JSON-able, and the verdict in a sentence."""
+"""The result of a symmetry-point run: numbers for JSON, and a verdict in one sentence."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from protocols.analysis.common.figure_style import value_text
+from instruments.value_text import percent_text, value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.noise.rest import rest_noise
@@ -97,7 +97,8 @@ def _for_bias(found: Estimate) -> tuple[float, float, float] | None:
 def _as_dict(published: Published | None, unit: str) -> dict[str, Any] | None:
     if published is None:
         return None
-    return {f"conductance_{unit}": published.value, f"std_{unit}": published.std, f"bias_{unit}": published.bias}
+    numbers = {f"conductance_{unit}": published.value, f"std_{unit}": published.std}
+    return numbers | ({f"bias_{unit}": published.bias} if published.bias else {})
 
 
 def parked(series: Series, found: Estimate) -> dict[str, Any] | None:
@@ -126,7 +127,7 @@ def verdict(found: Estimate, unit: str, agreement: float, *, steered: bool) -> s
         return f"No symmetry point: {found.reason}."
     kind = "Stable" if found.stable else "Unstable"
     text = f"{kind} symmetry point at {value_text(found.value, found.std, unit)}"
-    pair = f"{abs(found.crossing.slope):.2g} ± {found.crossing.slope_std:.1g} per up/down pair"
+    pair = f"{percent_text(abs(found.crossing.slope), found.crossing.slope_std)} per up/down pair"
     text += f"; the distance to it {'shrinks' if found.stable else 'grows'} by {pair}"
     if not found.fit.accepted:
         text += "; steps are no straight lines of the conductance, curved ones were fitted"

@@ -1,4 +1,4 @@
-"""Steps as straight lines of the conductance with their covariance: where they cross, joined with what was known."""
+"""Steps that are straight lines of the conductance: where they cross, and how to add prior knowledge."""
 
 from __future__ import annotations
 

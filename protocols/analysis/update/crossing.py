@@ -1,4 +1,4 @@
-"""Symmetry points of an update response, as they stand in its result."""
+"""Symmetry points of an update response, in the form its result has them."""
 
 from __future__ import annotations
 

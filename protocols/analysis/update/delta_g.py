@@ -1,4 +1,4 @@
-"""ΔG±(G): the mean step against conductance, with standard errors, free of the bias that read noise brings.
+"""ΔG±(G): the mean step against conductance with standard errors, free of the bias of read noise.
 
 With a reading y = g + e (variance σ_r²), a change y' − y contains −e, and so does its abscissa y: sorting or regressing
 changes by y tilts the slope to (b V − σ_r²)/(V + σ_r²), V the variance of g, which makes every device look more

@@ -1,4 +1,4 @@
-"""Figures of the update response: the trace against pulse number, and ΔG±(G) with its crossing."""
+"""Figures of the update response: conductance against pulses, and ΔG±(G) with its crossing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, UP, legend, new_figure, si_axis, value_text
+from instruments.value_text import value_text
+from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, UP, legend, new_figure, si_axis
 from protocols.analysis.common.fitted_series import crossings
 from protocols.analysis.update.delta_g import DeltaG
 from protocols.analysis.update.ramp_shape import ramps

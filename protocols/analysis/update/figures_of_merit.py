@@ -1,4 +1,4 @@
-"""Figures of merit of a device, each defined where it is computed, each with its standard error.
+"""Figures of merit of a device, each defined where it is computed and given with its standard error.
 
 Functions take parameters of the soft-bounds model with their covariance (order: g_min, g_max, s_up, s_down; [unit],
 [unit], 1, 1), as a fit gives them; errors by the delta method, ``std² = ∇f Σ ∇fᵀ`` with central differences. Where the

@@ -1,4 +1,4 @@
-"""The figures of merit of one fitted device, all at once: what `labshd fit` prints and a report shows."""
+"""All figures of merit of a fitted device: what `labshd fit` prints and a report shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How straight the ramps of an update response are: the largest distance to a straight line, over cycles."""
+"""How straight the ramps of an update response are: the largest distance from a straight line."""
 
 from __future__ import annotations
 

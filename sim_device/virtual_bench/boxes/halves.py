@@ -1,4 +1,4 @@
-"""Twins of two-channel generators with both outputs cabled: what one trigger starts on both comes at once.
+"""Twins of two-channel generators with both outputs cabled; one trigger starts both at once.
 
 Sources: those of the twins for one channel. Channels that differ in width, count or period are no pair: that is noted.
 """

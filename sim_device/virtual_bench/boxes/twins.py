@@ -1,4 +1,4 @@
-"""Which twin stands in for which driver; imports a twin when it is asked for."""
+"""Which twin stands in for which driver; each is imported only when asked for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the devices of a bench sit between its electrodes, kind by kind: what a pulse does, what is found by reading."""
+"""How devices sit between the electrodes of a bench, for each kind: what a pulse does, what a reading finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lines of a crossbar: who sets the potential of each, what the others float to, and the current into one of them.
+"""The lines of a crossbar: which are driven, what the others float to, and the current into one.
 
 Every device is a conductance between its row and its column line. Lines that a source or ground touches have its
 potential; the others float to where no current flows into them, ``sum_j G_ij (V_i - V_j) = 0``. Lines are ideal.

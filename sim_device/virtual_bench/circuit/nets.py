@@ -1,4 +1,4 @@
-"""Which electrodes each source touches, followed through closed relays from row to column and on to other rows."""
+"""Which electrodes each source reaches, followed through closed relays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A source-measure unit that pulses the electrode that it reads: levels that nobody measures at are pulses."""
+"""A source-measure unit that pulses the electrode it reads: levels without a measurement are pulses."""
 
 from __future__ import annotations
 

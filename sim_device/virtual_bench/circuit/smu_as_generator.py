@@ -1,4 +1,4 @@
-"""A source-measure unit where the generator is cabled: its level over time is what the generator gives."""
+"""A source-measure unit cabled as the generator: its level over time makes the pulses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What twins of instruments see of the circuit that they stand in, and what they tell it."""
+"""The circuit as twins see it: what they ask of it and what they tell it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Terminals of a bench beside those that every bench has: the bias source, the generator's second output."""
+"""Extra terminals of a bench: the bias source, and the generator's second output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transistor in series with a device: it limits the current of a set, adds its resistance to a reading.
+"""The transistor in series with a device: it limits a set's current and adds resistance to a reading.
 
 Symmetric square law of a long n-channel transistor (Shichman and Hodges, IEEE J. Solid-State Circuits 3, 285 (1968)),
 without channel-length modulation and body effect: ``I = k/2 [(Vg - Vs - Vt)+^2 - (Vg - Vd - Vt)+^2]`` from drain to

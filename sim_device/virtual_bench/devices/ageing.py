@@ -1,4 +1,4 @@
-"""What wears, disturbs or jumps in a virtual device: wear, read disturb, random telegraph noise, logarithmic drift.
+"""Ageing and noise of a virtual device: wear, read disturb, telegraph noise, logarithmic drift.
 
 All of it is off unless asked for. The laws are the simplest that are measured: a window that closes with the pulses
 seen, a fixed fraction of the way up per reading, a two-level Markov process, and a loss in proportion to ln t after

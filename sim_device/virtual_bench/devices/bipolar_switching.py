@@ -1,4 +1,4 @@
-"""What a held voltage does to a virtual device: it forms a pristine one, then sets and resets it as pulses do.
+"""What a held voltage does to a virtual device: forms a pristine one, then sets and resets it.
 
 Forming is a dose: ``d(dose)/dt = exp((|V| - V_f)/v_f)`` per second, and the filament is there when the dose is 1. V_f
 is the voltage that forms in 1 s; on a ramp of rate r [V/s] that begins far below, forming comes at

@@ -1,4 +1,4 @@
-"""Virtual devices: richer than any model that is fitted to them, and honest to tests about what they are.
+"""Virtual devices: richer than any model fitted to them, and open to tests about their true state.
 
 The core is soft bounds in conductance at a pair of reference pulses. Another pulse goes the same way `x` times as far,
 ``1 - s = (1 - s_ref)^x`` with ``x = sinh(|V|/v0) / sinh(|V_ref|/v0) * (w/w_ref)^beta``: exponential in voltage as ion

@@ -1,4 +1,4 @@
-"""What a virtual device is: soft bounds under reference pulses, how other pulses differ, noise, ageing, switching.
+"""Parameters of a virtual device: soft bounds, response to other pulses, noise, ageing, switching.
 
 Another pulse goes the same way `x` times as far, ``1 - s = (1 - s_ref)^x``, x by `sim_device.models.voltage_law`.
 """

@@ -1,4 +1,4 @@
-"""Random numbers one at a time, fast: blocks of normals drawn ahead, and slow noise as a sum of relaxations."""
+"""Fast random numbers one at a time: normals drawn in blocks, and slow noise as a sum of relaxations."""
 
 from __future__ import annotations
 

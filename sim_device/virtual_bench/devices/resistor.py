@@ -1,4 +1,4 @@
-"""A resistor where a device would be: nothing moves it."""
+"""A resistor in place of a device; nothing changes it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Trains of pulses and readings that an instrument times itself, run through a virtual device at once.
+"""Trains of pulses and readings that an instrument times itself, run through a virtual device in one go.
 
 What is at the device between two calls is the same as step by step: pulses move it, its volatile part decays, it drifts
 to its rest, readings have white and slow noise. Random numbers are drawn in another order, so that a train and the same

@@ -1,4 +1,4 @@
-"""Faults on the way to a twin, and in it: put in at a message that a test chooses."""
+"""Faults of an instrument or its connection, inserted at a message that a test chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A relay that sticks while a bench runs: put in at a message to the matrix that a test chooses."""
+"""A relay that sticks while a bench runs, from a message that a test chooses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What twins tell beside measuring: the safety interlock and the date of the last calibration."""
+"""What twins say besides measuring: the safety interlock and the calibration date."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A SCPI instrument that speaks as IEEE 488.2 and SCPI-1999 say: chains, queues and status.
+"""A SCPI instrument after IEEE 488.2 and SCPI-1999: command chains, queues and status.
 
 A message is parsed once and remembered: what it means depends on its text alone. A twin of an instrument is a
 `ScpiTwin` with a table of commands written as its manual writes them.

@@ -1,4 +1,4 @@
-"""The commands that every SCPI instrument has: IEEE 488.2 common commands and the error queue."""
+"""Commands of every SCPI instrument: IEEE 488.2 common commands and the error queue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings of a SCPI instrument as a table: header, kind, range and default; set, query and MIN/MAX/DEF follow."""
+"""Settings of a SCPI instrument as a table of header, kind, range and default, from which commands follow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The command tree of a SCPI instrument: headers as manuals write them, found by short or long form in any case."""
+"""The command tree of a SCPI instrument: headers as in manuals, matched in short or long form."""
 
 from __future__ import annotations
 

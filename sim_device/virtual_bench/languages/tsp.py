@@ -1,4 +1,4 @@
-"""A TSP instrument: statements run over the functions and attributes that an instrument lists, errors are queued.
+"""A TSP instrument: runs statements on its functions and attributes, and queues errors.
 
 An unknown name is a runtime error (-286) in the error queue, a message that cannot be parsed a syntax error (-285).
 """

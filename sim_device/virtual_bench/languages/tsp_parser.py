@@ -1,4 +1,4 @@
-"""The part of Lua that remote control of TSP instruments uses: text becomes code that runs on a twin.
+"""The part of Lua that TSP remote control uses, turned into code that runs on a twin.
 
 Statements: assignments, calls, `print` and numeric `for` loops; expressions: numbers, strings, true, false, nil, names
 with dots and numbers in brackets, lists in braces and their elements, calls, arithmetic, comparison and concatenation.

@@ -1,4 +1,4 @@
-"""A loop that a TSP box works through by itself, statement by statement, while its clock and the bench go on.
+"""A loop that a TSP box works through by itself, while its clock and the bench go on.
 
 Source: Series 2600B System SourceMeter Reference Manual, 2600BS-901-01, section 7 (delay; tspnet.tsp.abort: ``abort``
 ends what runs, anything else waits for it). Between two statements no time passes: what the box needs for

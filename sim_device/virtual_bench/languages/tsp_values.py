@@ -1,4 +1,4 @@
-"""What values of TSP are: numbers, strings, lists, nothing; their arithmetic, and how `print` writes them."""
+"""Values in TSP: numbers, strings, lists and nil; their arithmetic, and how `print` writes them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Instruments that say again what they said in a recorded run, and complain at the first byte that differs.
+"""Instruments that repeat what they said in a recorded run, and complain at the first byte that differs.
 
 The record of a run begins when the bench is open, so opening and preparing are answered by the ordinary twins; from
 `begin` on every message must be the recorded one.

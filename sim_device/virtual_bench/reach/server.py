@@ -1,4 +1,4 @@
-"""The twins of a bench over TCP, for other programs, languages and processes: raw sockets, and HiSLIP.
+"""A server for the twins of a bench over TCP, by raw sockets and HiSLIP, for programs in any language.
 
 One thread serves everything, so the circuit is never touched by two at once. On a raw socket, one for each twin,
 messages end in a line feed in both directions; HiSLIP serves all twins on one port, each by its sub-address. What a

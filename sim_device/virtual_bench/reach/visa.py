@@ -1,4 +1,4 @@
-"""A VISA library in this process: sessions to twins under whatever resource names a station has.
+"""A VISA library inside this process: sessions to twins under the resource names of a station.
 
 Give it to PyVISA or PyMeasure where they take a VISA library. A read with nothing to read times out at once, after the
 time of the timeout has passed on the bench's clock.

@@ -1,4 +1,4 @@
-"""What pulse and function generators have in common: two levels, a load, a rest, bursts that take their time."""
+"""What twins of generators share: two levels, a load, a resting level, bursts that take time."""
 
 from __future__ import annotations
 

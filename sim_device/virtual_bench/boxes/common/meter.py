@@ -1,4 +1,4 @@
-"""What a measuring instrument adds to what is at its terminals: integration time, noise, the end of a range."""
+"""What a meter adds to the signal: integration time, noise, the end of a range."""
 
 from __future__ import annotations
 
