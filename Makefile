@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types contracts bench clean
+.PHONY: demo test lint types contracts bench mutation clean
 
 demo: .venv/installed-test
 	$(BIN)/labshd demo --out demo-output
@@ -34,6 +34,9 @@ bench: .venv/installed-test
 .venv/installed-dev: pyproject.toml .venv/installed-test
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@
+
+mutation: .venv/installed-test
+	$(BIN)/python benchmarks/mutation
 
 clean:
 	rm -rf .venv demo-output

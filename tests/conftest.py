@@ -6,6 +6,10 @@ import threading
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("any machine", deadline=None)  # one that is busy is no fault
+settings.load_profile("any machine")
 
 
 @pytest.fixture(autouse=True, scope="session")

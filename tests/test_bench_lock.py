@@ -124,6 +124,20 @@ def test_a_wish_to_stop_reaches_who_has_the_bench_and_no_later_one(tmp_path, mon
     again.release()
 
 
+def test_a_wish_that_a_crash_left_behind_does_not_end_the_next_run(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(bench_lock, "LOOK_EVERY", 0.0)
+    crashed = BenchLock(RESOURCES, tmp_path / "mine.toml")
+    ask_to_stop(RESOURCES, tmp_path / "other.toml")
+    left = {path: path.read_bytes() for path in folder.glob("*.stop")}
+    crashed.release()
+    for path, wish in left.items():
+        path.write_bytes(wish)
+    assert len(left) == 2
+    after = BenchLock(RESOURCES, tmp_path / "mine.toml")
+    assert after.asked_to_stop() is None
+    after.release()
+
+
 def test_two_stations_that_share_a_resource_do_not_open_together(tmp_path):
     with served(tmp_path) as bench:
         other = tmp_path / "other.toml"
@@ -215,7 +229,8 @@ def test_safe_from_another_process_ends_a_run_that_is_under_way(tmp_path):
         assert f"labshd safe, process {os.getpid()}" in run.why_stopped
         fired = run.info["pulses_fired"]["A1"]
         assert run.pulses <= fired <= run.pulses + 1
-        assert sum(one.pulses for one in bench.virtual.applied) == fired
+        # The output may have gone off between the note of the last pulse and its trigger: spent, and not applied.
+        assert fired - 1 <= sum(one.pulses for one in bench.virtual.applied) <= fired
 
 
 def test_a_holder_can_be_read_back_and_what_is_no_holder_is_none(tmp_path):

@@ -328,6 +328,16 @@ def _wait_for_readings(runs, child, more):
         os.sched_yield() if hasattr(os, "sched_yield") else None
 
 
+STAYED = []
+
+
+@pytest.fixture(autouse=True)
+def benches_that_stayed_are_closed():
+    yield
+    while STAYED:
+        STAYED.pop().close()
+
+
 def bench_that_stays(monkeypatch, fail_open=0):
     """A bench whose devices outlive a campaign's process, as real ones do: what is opened is always the same one."""
     opened = []
@@ -338,6 +348,7 @@ def bench_that_stays(monkeypatch, fail_open=0):
             opened.append(None)
             raise NotAnswering("the generator is gone")
         station = real(path, rehearse=True)
+        STAYED.append(station)
         if opened:
             old = opened[0]
             block, now = station.all, old.virtual.clock.now()

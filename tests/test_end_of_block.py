@@ -46,8 +46,8 @@ def test_a_restart_in_the_middle_of_a_trace_ends_it_with_an_error(role: str) -> 
         assert station.virtual is not None
         twin = station.virtual.twins[ROLES[role]]
         block = station["A1"]
-        list(block.stream(np.ones(3)))
-        stream = block.stream(np.ones(6))
+        list(block.stream(np.ones(3, dtype=int)))
+        stream = block.stream(np.ones(6, dtype=int))
         good = [next(stream) for _ in range(3)]
         twin.restart()  # type: ignore[attr-defined]
         after = []
@@ -64,7 +64,7 @@ def test_an_error_in_the_queue_ends_a_trace_and_not_a_pulse(role: str) -> None:
     with rehearsed("ecram.toml") as station:
         assert station.virtual is not None
         block = station["A1"]
-        stream = block.stream(np.ones(3))
+        stream = block.stream(np.ones(3, dtype=int))
         next(stream)
         station.virtual.twins[ROLES[role]].push_error(-240, "Hardware error")  # type: ignore[attr-defined]
         assert len([next(stream), next(stream)]) == 2
@@ -75,7 +75,7 @@ def test_an_error_in_the_queue_ends_a_trace_and_not_a_pulse(role: str) -> None:
 def test_a_block_without_errors_costs_one_question_an_instrument(tmp_path) -> None:
     with rehearsed("ecram.toml") as station:
         station.keep_wire(tmp_path / "wire.jsonl")
-        list(station["A1"].stream(np.ones(5)))
+        list(station["A1"].stream(np.ones(5, dtype=int)))
         station.keep_wire(None)
     lines = (tmp_path / "wire.jsonl").read_text(encoding="utf-8").splitlines()
     assert sum("*ESR?" in line for line in lines) == 2  # generator and source-measure unit

@@ -238,6 +238,8 @@ def test_who_answers_after_a_connection_was_lost_must_be_the_same(driver):
     port.twin = elsewhere.twin
     with pytest.raises(WrongInstrument, match="nothing was sent"):
         instrument.is_off()
+    with pytest.raises(InstrumentError):  # nor is anything later: not even what switches off
+        instrument.off()
     assert set(received) == {"*IDN?"}
 
 

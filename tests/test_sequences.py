@@ -222,19 +222,19 @@ def test_a_trace_is_a_sequence_that_says_so_with_the_instruments_own_times():
 def test_after_a_trace_a_bench_reads_and_goes_step_by_step_as_before():
     block, virtual, _ = bench_of()
     slow = PulsePair(Pulse(0.8, 1e-2), Pulse(-0.8, 1e-2))
-    before = block.trace(np.zeros(200)).conductance.mean()
+    before = block.trace(np.zeros(200, dtype=int)).conductance.mean()
     assert block.read(20).conductance.mean() == pytest.approx(before, abs=2e-6)  # 6 sd of slow noise
     assert len(list(Crosspoints.stream(block, [0, 0, 0], slow))) == 3
-    assert block.trace(np.zeros(200)).conductance.mean() == pytest.approx(before, abs=2e-6)
+    assert block.trace(np.zeros(200, dtype=int)).conductance.mean() == pytest.approx(before, abs=2e-6)
     assert virtual.faults == []
 
 
 def test_the_budget_of_all_steps_and_every_pulse_is_checked_before_the_first_byte():
     block, virtual, sent = bench_of()
     with pytest.raises(LimitError, match="5001 more pulses"):
-        next(block.stream(np.ones(5001)))
+        next(block.stream(np.ones(5001, dtype=int)))
     with pytest.raises(LimitError, match=r"1\.1 V"):
-        next(block.stream(np.ones(3), PulsePair(Pulse(1.1, 1e-3), PAIR.down)))
+        next(block.stream(np.ones(3, dtype=int), PulsePair(Pulse(1.1, 1e-3), PAIR.down)))
     assert sent == []
     assert virtual.applied == []
 
@@ -304,7 +304,7 @@ def test_a_pulse_is_held_back_by_the_limit():
     free, held = 60e-6, quiet({})
     virtual.devices["a"] = VirtualDevice(held, 1, free)
     # 0.9 V would drive 54 uA through 60 uS; at 20 uA there are 0.33 V, which move nothing
-    found = block.trace(np.ones(20)).conductance.ravel()
+    found = block.trace(np.ones(20, dtype=int)).conductance.ravel()
     assert found == pytest.approx(free, rel=2e-3)
 
 
@@ -324,7 +324,7 @@ def test_an_interrupted_sequence_keeps_what_was_read_and_marks_the_rest():
         wait(seconds)
 
     clock.wait = interrupted
-    stream = block.stream(np.ones(1000))
+    stream = block.stream(np.ones(1000, dtype=int))
     readings = next(stream)
     assert virtual.is_safe()  # before anything is read back
     with pytest.raises(KeyboardInterrupt):
@@ -344,7 +344,7 @@ def test_an_interrupted_sequence_keeps_what_was_read_and_marks_the_rest():
 
 def test_a_sequence_that_is_left_early_ends_with_outputs_off_and_the_bench_still_reads():
     block, virtual, _ = bench_of()
-    stream = block.stream(np.ones(3000))
+    stream = block.stream(np.ones(3000, dtype=int))
     next(stream)
     stream.close()
     assert virtual.outputs_on() == []
@@ -359,7 +359,7 @@ def test_no_fault_leaves_an_output_on_or_stores_a_wrong_value_as_good(fault, mes
     virtual.devices["a"] = VirtualDevice(quiet({}), 1, 60e-6)
     taken = []
     try:
-        taken.extend(block.stream(np.zeros(50)))
+        taken.extend(block.stream(np.zeros(50, dtype=int)))
     except InstrumentError:
         pass
     finally:
@@ -373,7 +373,7 @@ def test_no_fault_leaves_an_output_on_or_stores_a_wrong_value_as_good(fault, mes
 
 def test_a_lost_connection_is_raised_and_what_was_fired_is_spent():
     block, virtual, _ = bench_of(faulty=Injection(Fault.POWER_CYCLE, 0, of=":TRAC1:DATA?"))
-    stream = block.stream(np.ones(50))
+    stream = block.stream(np.ones(50, dtype=int))
     readings = next(stream)
     assert np.all(readings.status == Status.INVALID | Status.UNCERTAIN)
     with pytest.raises(NotAnswering):

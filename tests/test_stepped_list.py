@@ -143,7 +143,7 @@ def test_an_interrupted_sweep_keeps_whole_steps_and_marks_the_rest():
             wait(seconds)
 
         virtual.clock.wait = interrupted
-        stream = block.stream(np.ones(100))
+        stream = block.stream(np.ones(100, dtype=int))
         readings = next(stream)
         assert virtual.is_safe()
         with pytest.raises(KeyboardInterrupt):
@@ -167,7 +167,7 @@ def test_no_fault_leaves_an_output_on_or_stores_a_wrong_value_as_good(fault, mes
         block.bench.smu.adapter._open_anew()  # type: ignore[attr-defined] - by way of the new port
         taken = []
         try:
-            taken.extend(block.stream(np.zeros(20)))
+            taken.extend(block.stream(np.zeros(20, dtype=int)))
         except InstrumentError:
             pass
         finally:

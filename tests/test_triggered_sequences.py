@@ -180,7 +180,7 @@ def test_an_interrupted_sequence_has_both_outputs_off_first() -> None:
             wait(seconds)
 
         virtual.clock.wait = interrupted  # type: ignore[method-assign]
-        stream = block.stream(np.ones(100))
+        stream = block.stream(np.ones(100, dtype=int))
         readings = next(stream)
         assert virtual.is_safe()
         with pytest.raises(KeyboardInterrupt):
@@ -198,7 +198,7 @@ def test_an_interrupted_sequence_has_both_outputs_off_first() -> None:
 def test_without_a_word_of_a_cable_traces_go_step_by_step() -> None:
     with rehearsed(STATION, edit={"trigger = true # the cable": ""}) as station:
         assert "step by step" in station.first.origin.details["traces"]
-        station.first.trace(np.ones(3))
+        station.first.trace(np.ones(3, dtype=int))
         assert sum(one.pulses for one in station.virtual.applied) == 3  # type: ignore[union-attr]
 
 

@@ -145,6 +145,23 @@ def test_bytes_that_are_no_text_are_no_value():
         wire.read()
 
 
+@pytest.mark.parametrize("broken", [b"1.2", b"1.2\xff\n"], ids=["half", "no text"])
+def test_after_a_broken_reply_the_instrument_is_cleared_before_the_next_question(broken):
+    class Broken(Port):
+        def reply(self):
+            reply = super().reply()
+            return broken if reply == b"reply to first?\n" else reply
+
+    twin = Echo()
+    wire = wire_to(twin, Broken)
+    wire.write("first?")
+    with pytest.raises(InstrumentError):
+        wire.read()
+    assert twin.cleared == 1
+    wire.write("second?")
+    assert wire.read() == "reply to second?"
+
+
 def test_half_a_reply_is_no_reply():
     class Half(Port):
         def reply(self):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,5 +36,7 @@ class Tap:
         try:
             self._log(message)
         except OSError as error:
-            self._log = None
+            ended, self._log = self._log, None
+            with suppress(OSError):
+                ended.close()
             log.warning("the traffic of the instruments is no longer kept: %s", error)
