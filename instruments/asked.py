@@ -131,8 +131,8 @@ def _array(given: object, what: str, example: str) -> NDArray[Any]:
         raise InputError(f"{what} in a masked array are not all given; fill it, or cut it to those that are")
     if isinstance(given, np.ndarray) and cast("NDArray[Any]", given).dtype.kind == "O":
         raise InputError(f"{what} in an array of objects are no numbers yet; convert it first, so that it is {example}")
-    if isinstance(given, (str, bytes, bytearray, memoryview)):
-        raise InputError(f"{what} must be {example}, not a {type(cast('object', given)).__name__}")
+    if (said := _text_in(given)) is not None:
+        raise InputError(f"{what} must be {example}, not a {type(said).__name__}")
     one: Any = cast("object", given)
     try:
         values: NDArray[Any] = np.asarray(one) if hasattr(one, "__array__") else np.array(one, dtype=object)
@@ -141,6 +141,19 @@ def _array(given: object, what: str, example: str) -> NDArray[Any]:
     if values.dtype.kind == "O" and any(isinstance(part, (list, tuple, np.ndarray)) for part in values.flat):
         raise InputError(f"{what} must be {example}, in rows of one length, not {shown(one)}")
     return values
+
+
+_ROWS: Final = (list, tuple, bytearray, memoryview)
+
+
+def _text_in(given: object) -> object | None:
+    """Text or bytes in place of numbers, also within rows: numpy would take bytes in a row for a row of numbers."""
+    if isinstance(given, (bytes, bytearray, memoryview, str)):
+        return cast("object", given)
+    if isinstance(given, (list, tuple)):
+        rows: list[Any] = [one for one in cast("Sequence[Any]", given) if isinstance(one, _ROWS)]
+        return next((said for one in rows if (said := _text_in(one)) is not None), None)
+    return None
 
 
 def _is_masked(given: object) -> bool:

@@ -36,7 +36,7 @@ MOVED = {
     "labshd.recorder": "labshd.recording.recorder",
     "labshd.rehearsal": "labshd.station.rehearsal",
     "labshd.replaying": "labshd.replay.byte_by_byte",
-    "labshd.common.numbers": "labshd.common.numbers",
+    "labshd.report.numbers": "labshd.common.numbers",
     "labshd.run_files": "labshd.runs.files",
     "labshd.run_query": "labshd.runs.query",
     "labshd.run_writer": "labshd.runs.writer",

@@ -5,7 +5,7 @@ import pytest
 from test_bench import LIMITS, PAIR, TWO, Generator, Journal, bench
 from test_recorder import Ramp
 
-from instruments import crosspoints
+from instruments import readings
 from instruments.asked import MOST_PULSES
 from instruments.bench.wiring import Kind, Wiring
 from instruments.crosspoints import PulsePair, PulseTrains, steps_of
@@ -41,7 +41,7 @@ def test_trains_that_coincide_are_of_one_length() -> None:
 
 
 def test_a_trace_is_of_so_many_steps_at_most(monkeypatch) -> None:
-    monkeypatch.setattr(crosspoints, "MOST_STEPS", 3)
+    monkeypatch.setattr(readings, "MOST_STEPS", 3)
     assert len(steps_of([1, 1, 1], (1, 1))) == 3
     with pytest.raises(InputError, match="a trace of 4 steps is beyond 3; take it in parts"):
         steps_of([1, 1, 1, 1], (1, 1))

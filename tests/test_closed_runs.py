@@ -6,7 +6,7 @@ import pytest
 import labshd.runs.writer
 from instruments.crosspoints import Pulse, PulsePair, Readings
 from instruments.errors import InputError, RunError
-from instruments.wire import Message, WireLog
+from instruments.wire_log import Message, WireLog
 from labshd.common.locks import is_held
 from labshd.common.provenance import What, Where
 from labshd.recording.continuing import taken_before

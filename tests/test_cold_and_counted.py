@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from test_bench import FIXED, THREE, TWO, Bias, Journal, bench
 
-from instruments.bench.bench import BenchCrosspoints
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.phases import Phase, Setup, disconnected
 from instruments.bench.wiring import BiasLevels, Kind, MatrixCabling, Source, Terminal, Wiring
 from instruments.crosspoints import Pulse, Status

@@ -238,7 +238,7 @@ def test_a_spread_has_the_errors_of_estimates_taken_out() -> None:
 @pytest.mark.parametrize(
     ("call", "told"),
     [
-        (lambda: fit_array([1, 1], np.ones((3, 2, 2))), "2 pulse counts for 3 readings"),
+        (lambda: fit_array([1, 1], np.ones((3, 2, 2))), "for 3 readings; one for each is needed"),
         (lambda: fit_array([1, 1], np.ones((2, 2))), r"\(readings, rows, columns\)"),
         (lambda: fit_array(np.ones(50), np.full((50, 2, 2), 1e-6)), "no device of the array can be fitted"),
         (lambda: fit_trace(RAMPS, RAMPS * 1.0, model="softbounds"), "choose one of soft-bounds"),

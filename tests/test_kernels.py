@@ -191,5 +191,5 @@ def test_trains_give_the_bits_of_their_counts_and_leave_silent_rows_alone(length
 
 
 def test_two_pulses_in_one_slot_are_refused() -> None:
-    with pytest.raises(InputError, match="more than one pulse in a slot"):
+    with pytest.raises(InputError, match="a slot of a pulse train on the rows takes -1, 0 or 1"):
         drifted().coincide(PulseTrains(np.full((6, 4), 2, dtype=np.int8)), PulseTrains(np.ones((70, 4), dtype=np.int8)))

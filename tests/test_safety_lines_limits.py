@@ -200,7 +200,7 @@ def test_a_trace_goes_no_denser_than_the_duty_though_there_is_a_sequence() -> No
     duty = {'read_voltage = "200 mV"': 'read_voltage = "200 mV"\nduty = "10 %"'}
     with rehearsed(ONE_BOX, edit=duty) as station:
         assert station.virtual is not None
-        assert bench_of(station).tracing.words.startswith("sequences")
+        assert station.all.tracing.words.startswith("sequences")
         station.first.trace([1, 2, -1])
         times = [(one.time, one.pulses) for one in station.virtual.applied]
     assert [n for _, n in times] == [1, 1, 1, 1]

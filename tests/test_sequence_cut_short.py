@@ -7,7 +7,7 @@ import pytest
 from test_bench import FIXED, THREE, Journal, Smu, bench
 from test_cold_and_counted import LEVELS, ONE
 
-from instruments.bench.bench import BenchCrosspoints
+from instruments.bench.block import BenchCrosspoints
 from instruments.bench.wiring import Kind, MatrixCabling, ReadGate, Terminal, Wiring
 from instruments.crosspoints import Readings, Status
 from instruments.errors import InstrumentError, NotAnswering
@@ -191,4 +191,4 @@ LINES = {("A1", Terminal.ROW): 1, ("A1", Terminal.COLUMN): 2}
 )
 def test_where_something_moves_between_a_pulse_and_a_reading_there_is_no_sequence(sequenced, wiring) -> None:
     block, _, _ = bench(wiring, ("A1",))
-    assert block.bench.tracing.words == "step by step: relays or outputs move between a pulse and a reading"
+    assert block.tracing.words == "step by step: relays or outputs move between a pulse and a reading"

@@ -5,8 +5,8 @@ import pytest
 from test_bench import TWO, bench
 from test_recorder import Ramp
 
-from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, LimitError, NotAnswering
+from instruments.levels import by_views
 
 
 def test_after_a_sweep_a_reading_has_its_own_settings_and_its_output_on() -> None:
@@ -71,12 +71,12 @@ def test_a_sweep_that_is_left_is_off_at_once_also_within_a_block() -> None:
         sweep.close()
         assert journal[-1] == "smu off"
     block, journal, _ = bench(TWO)
-    by_views = Crosspoints.sweep(block, [0.1, 0.2], 1e-5)
-    kept = next(by_views)
+    each = by_views(block, [0.1, 0.2], 1e-5, 0.0)
+    kept = next(each)
     assert np.isfinite(kept.conductance[0, 0, 0])
     assert np.isnan(kept.conductance[0, 0, 1])
     with pytest.raises(RuntimeError, match="seen enough") as raised:  # its traceback keeps all frames alive
-        by_views.throw(RuntimeError("seen enough"))
+        each.throw(RuntimeError("seen enough"))
     assert journal[-1] == "smu off"
     del raised
 

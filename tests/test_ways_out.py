@@ -11,7 +11,7 @@ from instruments.errors import InputError, InstrumentError
 from labshd.common import signals
 from labshd.common.progress import NoProgress
 from labshd.common.provenance import What
-from labshd.common.signals import Interrupts, Terminated, interrupts
+from labshd.common.signals import Interrupts, ProcessSignals, Terminated, interrupts
 from labshd.common.station_of import PulsesOfRun
 from labshd.recording.ending import Ending
 from labshd.recording.recorder import record, recording, run_of
@@ -19,7 +19,7 @@ from labshd.runs.files import AppendFile, write_json
 from labshd.runs.run import open_run
 from labshd.runs.writer import RunWriter
 from labshd.station import exits
-from labshd.station.exits import ExitGuard
+from labshd.station.exits import OpenBenches
 
 
 def test_outputs_are_off_before_files_are_closed_and_the_wire_is_kept_until_then(tmp_path, monkeypatch) -> None:
@@ -126,7 +126,10 @@ def test_a_run_that_pulsed_and_was_then_refused_is_kept_with_its_pulses(tmp_path
 
 
 def test_a_signal_while_handlers_are_put_back_waits_until_all_are(monkeypatch) -> None:
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    asked: list[int] = []
+    theirs = lambda number, _: asked.append(number)  # noqa: E731 - of a program that handles them itself
+    earlier = {number: signal.signal(number, theirs) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = dict.fromkeys(earlier, theirs)
     put_back, sent = signal.signal, []
 
     def late(number, handler):
@@ -144,14 +147,15 @@ def test_a_signal_while_handlers_are_put_back_waits_until_all_are(monkeypatch) -
         assert {number: signal.getsignal(number) for number in before} == before
     finally:
         monkeypatch.undo()
-        for number, handler in before.items():
+        for number, handler in earlier.items():
             signal.signal(number, handler)
+    assert not asked
 
 
 def during_a_row(caught: Interrupts) -> None:
     with caught.deferred():
-        caught.handle(signal.SIGINT, None)
-        caught.handle(signal.SIGTERM, None)
+        caught.handle("SIGINT")
+        caught.handle("SIGTERM")
 
 
 @pytest.mark.parametrize("hold", ["hold", "deferred"])
@@ -159,8 +163,8 @@ def test_while_it_is_held_back_no_signal_raises_and_the_first_is_raised_afterwar
     caught = Interrupts()
     if hold == "hold":
         caught.hold()
-        caught.handle(signal.SIGINT, None)
-        caught.handle(signal.SIGTERM, None)
+        caught.handle("SIGINT")
+        caught.handle("SIGTERM")
     else:
         with pytest.raises(KeyboardInterrupt):
             during_a_row(caught)
@@ -176,8 +180,18 @@ def test_after_a_row_signals_raise_again() -> None:
     with caught.deferred():
         pass
     with pytest.raises(KeyboardInterrupt):
-        caught.handle(signal.SIGINT, None)
-    caught.handle(signal.SIGINT, None)  # a second one must not cut short what the first began
+        caught.handle("SIGINT")
+    caught.handle("SIGINT")  # a second one must not cut short what the first began
+
+
+class Bench:
+    """One that is open, and only hears of signals."""
+
+    def end_is_near(self, name: str, last: bool) -> None:
+        pass
+
+    def disown(self) -> None:
+        pass
 
 
 class Freed(threading.Event):
@@ -190,7 +204,7 @@ class Freed(threading.Event):
         return self.said
 
 
-def console_closes(guard: ExitGuard, monkeypatch, event: int = 2) -> tuple[threading.Thread, list[bool], list[int]]:
+def console_closes(guard: OpenBenches, monkeypatch, event: int = 2) -> tuple[threading.Thread, list[bool], list[int]]:
     interrupted: list[int] = []
     monkeypatch.setattr(exits._thread, "interrupt_main", interrupted.append)
     said: list[bool] = []
@@ -199,33 +213,31 @@ def console_closes(guard: ExitGuard, monkeypatch, event: int = 2) -> tuple[threa
 
 
 def test_a_console_that_closes_waits_for_the_last_bench_and_no_longer(monkeypatch) -> None:
-    guard, freed = ExitGuard(), Freed()
+    guard, freed, one, other = OpenBenches(ProcessSignals()), Freed(), Bench(), Bench()
     monkeypatch.setattr(guard, "_free", freed)
-    guard.hold()
-    guard.release()
-    guard.hold()  # a second bench, after the first one was closed
-    guard.hold()
+    guard.hold(one)
+    guard.release(one)
+    guard.hold(one)  # again, after it was closed
+    guard.hold(other)
     closing, said, interrupted = console_closes(guard, monkeypatch)
     closing.start()
-    guard.release()
+    guard.release(one)
     closing.join(0.05)
     assert closing.is_alive()  # one bench is open
-    guard.release()
+    guard.release(other)
     closing.join()
     assert (said, interrupted, freed.said) == ([True], [signal.SIGINT], True)
 
 
 @pytest.mark.parametrize(("event", "benches"), [(2, 0), (0, 1), (1, 1)])
 def test_a_console_event_that_needs_nothing_is_left_to_others(monkeypatch, event, benches) -> None:
-    guard = ExitGuard()
+    guard = OpenBenches(ProcessSignals())
     for _ in range(benches):
-        guard.hold()
+        guard.hold(Bench())
     closing, said, interrupted = console_closes(guard, monkeypatch, event)
     closing.start()
     closing.join()
     assert (said, interrupted) == ([False], [])
-    for _ in range(benches):
-        guard.release()
 
 
 def test_a_signal_that_was_ignored_stays_ignored_within_a_run() -> None:
@@ -243,11 +255,13 @@ def test_a_handler_that_a_program_sets_while_a_bench_is_open_stays() -> None:
     def mine(number: int, frame: object) -> None:
         pass
 
-    before, guard = signal.getsignal(signal.SIGTERM), ExitGuard()
+    before, guard, bench = signal.getsignal(signal.SIGTERM), OpenBenches(ProcessSignals()), Bench()
     try:
-        guard.hold()
+        guard.hold(bench)
         signal.signal(signal.SIGTERM, mine)
-        guard.release()
+        with interrupts():
+            pass
+        guard.release(bench)
         assert signal.getsignal(signal.SIGTERM) is mine
     finally:
         signal.signal(signal.SIGTERM, before)

@@ -83,7 +83,7 @@ class Interrupts:
         self.note(name)
         if self._held or self._deferred:
             if before is None or self._deferred:
-                self._pending = error_of(name)
+                self._pending = self._pending or error_of(name)
             return
         if before is not None and at - self._raised < AGAIN:
             return
@@ -216,10 +216,10 @@ class ProcessSignals:
             yield caught
         finally:
             caught.hold()
-            if caught in stack:
-                stack.remove(caught)
             for number, handler in before.items():
                 signal.signal(number, handler)
+            if caught in stack:
+                stack.remove(caught)
         caught.raise_pending()
 
     def wait_for_others(self) -> None:
