@@ -146,10 +146,10 @@ def _array(given: object, what: str, example: str) -> NDArray[Any]:
 _ROWS: Final = (list, tuple, bytearray, memoryview)
 
 
-def _text_in(given: object) -> object | None:
+def _text_in(given: Any) -> object | None:
     """Text or bytes in place of numbers, also within rows: numpy would take bytes in a row for a row of numbers."""
     if isinstance(given, (bytes, bytearray, memoryview, str)):
-        return cast("object", given)
+        return given  # pyright: ignore[reportUnknownVariableType]
     if isinstance(given, (list, tuple)):
         rows: list[Any] = [one for one in cast("Sequence[Any]", given) if isinstance(one, _ROWS)]
         return next((said for one in rows if (said := _text_in(one)) is not None), None)

@@ -10,7 +10,7 @@ from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, LabshdError, RunError
 from instruments.roles import every
 from labshd.common.progress import Progress
-from labshd.common.signals import Interrupts, Terminated
+from labshd.common.signals import Interrupts, Terminated, error_of
 from labshd.common.station_of import RecordedStation
 from labshd.runs.pulse_notes import FIRED, HALF_SELECTED, NOTES, UNCERTAIN
 from labshd.runs.run import Run
@@ -37,6 +37,9 @@ class Ending:
 
     def failed(self, error: BaseException) -> None:
         """It ended by this."""
+        asked = self._caught.name
+        if asked is not None and isinstance(error, Exception):
+            error = error_of(asked)  # what switches off in between makes an answer go wrong; that is not why it ended
         self.how = how_it_ended(error)
         self._error = error
 
