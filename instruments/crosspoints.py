@@ -108,6 +108,13 @@ class Crosspoints(ABC):
     def wait(self, seconds: float) -> None:
         """Let `seconds` [s] pass undriven: a bench sleeps, a simulation advances its clock."""
 
+    def rest(self) -> None:
+        """Leave nothing driven, in good order, where there is time to ask: the end of a run that went well.
+
+        Raises as any other use. `safe` follows in any case.
+        """
+        self.safe()
+
     @abstractmethod
     def safe(self) -> None:
         """Leave nothing driven. Idempotent; never raises."""

@@ -91,6 +91,9 @@ class InstrumentRole(ABC):
         """
         self.check_errors()
 
+    off_time = 0.0
+    """[s] that an output takes to open after the instrument says that it is off, where its manual says so."""
+
     @abstractmethod
     def is_off(self) -> bool:
         """Ask the instrument itself whether every output is off (or every relay open)."""

@@ -104,6 +104,11 @@ class Assembled(Crosspoints):
         for block in self._flat if self._clock is None else [self._clock]:
             block.wait(seconds)
 
+    def rest(self) -> None:
+        """Nothing driven, in good order."""
+        for block in self._flat:
+            block.rest()
+
     def safe(self) -> None:
         """Nothing driven."""
         for block in self._flat:

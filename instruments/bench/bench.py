@@ -50,6 +50,8 @@ class Bench:
     ----------
     settle
         [s] between the last pulse on a crosspoint and a reading of it: ECRAM relaxes after a pulse.
+    asks
+        Whether sources are asked if they are off before relays move; not where a run from before that is replayed.
     bias
         The further source that a wiring may need: for a word line, a gate that is held, the row of a crossbar.
     """
@@ -68,6 +70,7 @@ class Bench:
         clock: Clock,
         origin: Origin,
         bias: SourceMeasureUnit | None = None,
+        asks: bool = True,
     ) -> None:
         self.generator = generator
         self.smu = smu
@@ -80,7 +83,7 @@ class Bench:
         self.clock = clock
         self.origin = origin
         self.count = PulseCount()
-        self.switching = Switching(generator, smu, matrix, bias, wiring=wiring, clock=clock)
+        self.switching = Switching(generator, smu, matrix, bias, wiring=wiring, clock=clock, asks=asks)
         self.relay_check = RelayCheck(reading.compliance)
         self._last_pulse: dict[str, float] = {}
         self._forget()
@@ -242,6 +245,11 @@ class Bench:
         self.switching.smu_off()
         self.switching.generator_off()
         self._pulse_set = self._read_set = None
+
+    def rest(self) -> None:
+        """Outputs off, then relays open; nothing is known to be configured."""
+        self.switching.rest()
+        self._forget()
 
     def safe(self) -> None:
         """Every output off, relays open: write-only, whatever the others do; never raises."""

@@ -117,6 +117,10 @@ class BenchCrosspoints(Crosspoints):
         """Let time pass on the clock of the bench."""
         self.bench.clock.wait(seconds_of(seconds))
 
+    def rest(self) -> None:
+        """Everything of the bench off, relays last and cold."""
+        self.bench.rest()
+
     def safe(self) -> None:
         """Everything of the bench off, not just these crosspoints."""
         self.bench.safe()

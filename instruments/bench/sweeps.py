@@ -59,6 +59,7 @@ def _held(
         for compliance, part in groupby(asked, key=lambda one: one[1]):
             steps = [(voltage, dwell) for voltage, _, dwell in part]
             smu.off()
+            bench.switching.told_off(smu)
             smu.configure_sweep(max(abs(voltage) for voltage, _ in steps), compliance, bench.reading.integration)
             smu.output_on()
             for voltage, dwell in steps:
@@ -70,6 +71,7 @@ def _held(
                 (measured,) = smu.measure(1)
                 yield bench.clock.now(), measured
     finally:
+        bench.switching.told_off(smu)
         smu.off()
 
 

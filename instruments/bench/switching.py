@@ -1,13 +1,15 @@
 """Changes from one phase of a bench to the next: relays switch cold, bias on first and off last.
 
-Entering a setup: whoever may not stay on goes off (all, where relays move), relays move, they settle, the bias source
-goes to its level and is measured there, and only then may generator or source-measure unit go on.
+Entering a setup: whoever may not stay on goes off (all, where relays move), whoever was told so says that it is off,
+relays move, they settle, the bias source goes to its level and is measured there, and only then may generator or
+source-measure unit go on. An emergency (`Switching.safe`) asks nobody.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import TypeAlias
 
 from instruments.bench.phases import Phase, Setup, setup
 from instruments.bench.wiring import Relay, Source, Wiring
@@ -22,6 +24,9 @@ log = logging.getLogger(__name__)
 HELD_WITHIN = 0.01  # of the level, that the bias source may be off when it is measured there
 HELD_LEAST = 10e-3  # [V] that it may be off whatever the level: beyond the offset of any source, below what matters
 HOLD_INTEGRATION = 0.1  # power line cycles of that measurement
+
+
+Driving: TypeAlias = PulseSource | SourceMeasureUnit
 
 
 def _always() -> None:
@@ -40,6 +45,7 @@ class Switching:
         *,
         wiring: Wiring,
         clock: Clock,
+        asks: bool = True,
     ) -> None:
         self.generator = generator
         self.smu = smu
@@ -49,11 +55,14 @@ class Switching:
         self.clock = clock
         self.permit: Callable[[], object] = _always
         """Asked before anything drives, or goes on driving; raises where it must not."""
+        self.asks = asks  # False in a replay of a run from before sources were asked
         self._setups: dict[tuple[str, Phase], Setup] = {}
         self._names: dict[tuple[Relay, ...], frozenset[str]] = {}  # as the matrix writes them
         self._forget()
 
     def _forget(self) -> None:
+        sources = (self.generator, self.smu, self.bias)
+        self._told_off: list[Driving] = [one for one in sources if one is not None]  # and not said yet that they are
         self.generator_on = False
         self.smu_on = False
         self._bias_on = False
@@ -107,13 +116,26 @@ class Switching:
         """Off, if it is on."""
         if self.generator_on:
             self.generator.off()
+            self.told_off(self.generator)
             self.generator_on = False
 
     def smu_off(self) -> None:
         """Off, if it is on."""
         if self.smu_on:
             self.smu.off()
+            self.told_off(self.smu)
             self.smu_on = False
+
+    def rest(self) -> None:
+        """All off and all relays open, cold: as `enter`, with nobody on. Nothing where nobody is asked."""
+        if not self.asks:
+            return
+        self._setup = None
+        self.generator_off()
+        self.smu_off()
+        self._bias_off()
+        if self.matrix is not None and self._relays != ():
+            self._move(())
 
     def safe(self) -> None:
         """Generator, source-measure unit and bias source off, relays open: write-only, each whatever the others do."""
@@ -126,10 +148,31 @@ class Switching:
             log.error("while switching off: %s", error)
         self._forget()
 
+    def told_off(self, source: Driving) -> None:
+        """A source was told to switch off; relays wait until it has said that it is."""
+        if source not in self._told_off:
+            self._told_off.append(source)
+
+    def _all_off(self) -> None:
+        """Ask every source that was told to switch off whether it is, and wait until its output has opened.
+
+        Instruments have connections of their own: what was sent to one first may arrive last.
+        """
+        if not self.asks:
+            return
+        while self._told_off:
+            source = self._told_off[-1]
+            if not source.is_off():
+                raise InstrumentError(f"{source} was told to switch off and says that its output is on; no relay moved")
+            if source.off_time:
+                self.clock.wait(source.off_time)
+            self._told_off.pop()
+
     def _move(self, relays: tuple[Relay, ...]) -> None:
         """Close exactly these, and let them settle."""
         matrix = self.matrix
         assert matrix is not None
+        self._all_off()
         self._relays = None
         names = self._names.get(relays)
         if names is None:
@@ -175,4 +218,5 @@ class Switching:
         if self._bias_on and self.bias is not None:
             self._held = None
             self.bias.off()
+            self.told_off(self.bias)
             self._bias_on = False

@@ -182,6 +182,10 @@ class ResumableCrosspoints(Crosspoints):
         if self._tape.live:
             self.inner.wait(seconds)
 
+    def rest(self) -> None:
+        """As what is behind it."""
+        self.inner.rest()
+
     def safe(self) -> None:
         """Nothing driven, and the journal closed."""
         self.inner.safe()

@@ -131,6 +131,9 @@ def recording(
                 ending.begin(writer, total)
                 made = Recording(writer, progress, caught, station)
                 yield made
+                caught.hold()
+                for block in blocks:
+                    block.rest()
                 ending.how = ("finished", made.why_stopped)
             except BaseException as error:
                 ending.failed(error)

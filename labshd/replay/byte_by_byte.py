@@ -124,6 +124,7 @@ class _Measurement:
 
     def safe(self) -> None:
         assert self._block is not None
+        self._block.rest()
         self._block.safe()
 
 
@@ -154,6 +155,8 @@ class _Training:
         return points_of(iter([ending(self._training, self._auxiliary)[1]]))
 
     def safe(self) -> None:
+        for tile in self._training.tiles:
+            tile.main.rest()
         for tile in self._training.tiles:
             tile.main.safe()
 

@@ -39,7 +39,7 @@ def recorded_bench(run: Run, file: BenchFile, recording: Recording) -> Bench:
     from instruments.bench.bench import Bench
     from instruments.crosspoints import Origin
     from labshd.station.boxes import boxes, named_roles
-    from labshd.station.opening import Link, connect
+    from labshd.station.opening import RELAYS, Link, connect
     from sim_device.virtual_bench import VirtualBench, make_devices
     from sim_device.virtual_bench.reach.replay import recorded_ports
     from sim_device.virtual_bench.reach.visa import VirtualVisaLibrary
@@ -50,7 +50,8 @@ def recorded_bench(run: Run, file: BenchFile, recording: Recording) -> Bench:
         make_devices(file.crosspoints, "ecram", seed=1),
         {box.resource: box.plugged() for box in found},
     )
-    told = run.info.get("origin", {}).get("details", {}).get("instruments", {})
+    details = run.info.get("origin", {}).get("details", {})
+    told = details.get("instruments", {})
     identities = {box.name: told[role] for box in found for role in box.roles if role in told}
     called = {box.resource: box.name for box in found}
     library = VirtualVisaLibrary.around(recorded_ports(recording, twins.ports(), called, identities), recording.clock)
@@ -72,6 +73,7 @@ def recorded_bench(run: Run, file: BenchFile, recording: Recording) -> Bench:
         settle=file.pulses.settle,
         clock=recording.clock,
         origin=Origin("replay", {"run": run.id}),
+        asks=RELAYS in details,
     )
 
 

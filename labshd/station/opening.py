@@ -154,6 +154,10 @@ def _verify(entry: InstrumentEntry, identity: str, expected: str) -> None:
         )
 
 
+RELAYS, ASKED = "relays", "after sources have said that they are off"
+"""What a run keeps of how relays were moved; runs of version 0.1 and before have no such entry, and asked nobody."""
+
+
 def bench_of(file: BenchFile, opened: Mapping[str, Opened], clock: Clock, kind: str) -> Bench:
     """The bench of a station whose instruments are open; `kind` is that of its origin."""
 
@@ -179,7 +183,7 @@ def bench_of(file: BenchFile, opened: Mapping[str, Opened], clock: Clock, kind: 
         reading=file.read_setting(),
         settle=file.pulses.settle,
         clock=clock,
-        origin=Origin(kind, {"station": file.name, "instruments": identities}),
+        origin=Origin(kind, {"station": file.name, "instruments": identities, RELAYS: ASKED}),
         bias=instrument("bias", SourceMeasureUnit),
     )
 

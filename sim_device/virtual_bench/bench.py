@@ -69,6 +69,7 @@ class VirtualBench(Circuit, MoreTerminals, Connectors):
         self.wiring = wiring
         self.devices = dict(devices)
         self.faults: list[str] = []
+        self.relays_moved = 0  # times that a matrix was told to move relays
         self.applied: list[AppliedPulse] = []
         self.largest_voltage: dict[str, float] = dict.fromkeys(self.devices, 0.0)
         self.largest_gate_voltage = 0.0  # [V] that the bias source ever held
@@ -254,6 +255,7 @@ class VirtualBench(Circuit, MoreTerminals, Connectors):
 
     def matrix_closes(self, relays: frozenset[Relay]) -> None:
         """Move the relays; note when they move under voltage."""
+        self.relays_moved += 1
         if self._drive is not None or self._generator_rest is not None or self._bias is not None:
             self.fault("relays move while an output is on")
         self._hold()

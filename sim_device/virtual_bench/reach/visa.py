@@ -134,6 +134,12 @@ class VirtualVisaLibrary(VisaLibraryBase):
         port.opened()
         return handle, self.handle_return_value(handle, StatusCode.success)  # type: ignore[arg-type]
 
+    def reconnect(self, ports: Mapping[str, Port]) -> None:
+        """From now on these connectors are reached, by sessions that are open as well."""
+        self.ports = {str(rname.ResourceName.from_string(name)): port for name, port in ports.items()}
+        for session in self._sessions.values():
+            session.port = self.ports[session.name]
+
     def close(self, session: Any) -> StatusCode:
         """End a session, or all with the manager."""
         if session == _MANAGER:
