@@ -420,7 +420,7 @@ def test_a_bench_that_is_gone_stops_it_and_it_goes_on_when_it_is_back(here, monk
     stopped = open_campaign("last")
     assert (stopped.status, stopped.info["lost"]) == ("stopped", "walk/A2/pulses = 20")
     assert len(opened) == 2
-    done = resume_campaign()
+    done = resume_campaign("small.toml")
     assert done.status == "finished"
     assert keys(done, "failed") == ["walk/A2/pulses = 20"]
     assert done.runs()["walk/A2/pulses = 20"].info["continued"][0]["readings"] == 5
@@ -462,17 +462,17 @@ def test_what_has_changed_since_is_not_gone_on_with(here, monkeypatch):
     station = Path("bench.toml").read_text(encoding="utf-8")
     Path("bench.toml").write_text(station.replace('"2 V"', '"2.5 V"'), encoding="utf-8")
     with pytest.raises(InputError, match=r"has changed since .*\(pulses\)"):
-        resume_campaign()
+        resume_campaign("small.toml")
     # A version that knew no limits.sweep_voltage left it out: not given then, not given now.
     kept = next((here / "runs").glob("*/campaign.json"))
     info = json.loads(kept.read_text(encoding="utf-8"))
     del info["station"]["resolved"]["limits"]["sweep_voltage"]
     kept.write_text(json.dumps(info), encoding="utf-8")
     Path("bench.toml").write_text(station.replace("192.168.0.12", "192.168.0.99"), encoding="utf-8")
-    Path("small.toml").write_text("not the campaign any more", encoding="utf-8")
-    assert resume_campaign().status == "finished"
+    Path("small.toml").write_text("not the campaign any more, but for walk.py", encoding="utf-8")
+    assert resume_campaign("small.toml").status == "finished"
     with pytest.raises(InputError, match="is finished"):
-        resume_campaign()
+        resume_campaign("small.toml")
     with pytest.raises(InputError, match="no campaign 'tomorrow'"):
         resume_campaign("tomorrow")
 

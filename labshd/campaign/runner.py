@@ -83,11 +83,26 @@ def resume_campaign(
     campaign = store.open_campaign(which, runs)
     if campaign.status == "finished":
         raise InputError(f"{campaign.folder} is finished; begin it anew with: labshd campaign {campaign.info['file']}")
-    checked = campaign.checked
+    if ".py" in str(campaign.info["text"]) and not _is_file_of(which, campaign):
+        raise InputError(
+            f"{campaign.id} has protocols in files of their own, and code that a folder names is not run; go on with "
+            f"the campaign file itself, if it is yours: labshd campaign {campaign.info['file']} --resume"
+        )
+    checked = campaign.to_run
     opener = _opener(checked, campaign.info["kind"] == "rehearsal")
     with interrupts(), opener() as station:
         _refuse_other_station(campaign, station)
         return _Runner(campaign, station, opener, progress or NoProgress()).run()
+
+
+def _is_file_of(which: str | Path, campaign: Campaign) -> bool:
+    """Whether this is the campaign file, given now, and names every protocol file that the campaign would execute."""
+    said = Path(which)
+    if said.suffix != ".toml" or said.absolute() != Path(str(campaign.info["file"])).absolute() or not said.is_file():
+        return False
+    now = said.read_text(encoding="utf-8", errors="replace")
+    own = (step.entry.protocol for step in campaign.checked.steps if ".py" in step.entry.protocol)
+    return all(name in now for name in own)
 
 
 def _opener(checked: CheckedCampaign, rehearse: bool) -> Opener:
@@ -138,7 +153,7 @@ class _Runner:
     def __init__(self, campaign: Campaign, station: Station, opener: Opener, progress: Progress) -> None:
         self.campaign, self.station, self.progress = campaign, station, progress
         self._open = opener
-        self.units = units_of(campaign.checked, station.grid)
+        self.units = units_of(campaign.to_run, station.grid)
         self.ledger = Ledger(self.units)
         self.before = campaign.runs()
         self.failures = campaign.checked.file.failures

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -24,6 +24,7 @@ MOST_UNITS = 100_000
 OWN = ("result", "status", "pulses", "readings")
 """What a condition may look at of a run; of a step also `accepted`, and `yield` over all its crosspoints."""
 
+Find: TypeAlias = Callable[[str], type[Protocol]]
 StepName = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]*$")]
 
 
@@ -96,10 +97,11 @@ class CheckedCampaign:
         return self.toml.path.parent / self.file.station
 
 
-def read_campaign(path: Path, text: str | None = None) -> CheckedCampaign:
+def read_campaign(path: Path, text: str | None = None, *, own: Find = catalogue.find) -> CheckedCampaign:
     """Read and check a campaign file; `InputError` names every problem, with line and what to try.
 
-    `text` stands in place of what the file says now: that of a campaign which is resumed.
+    `text` stands in place of what the file says now: that of a campaign which is resumed. `own` finds the protocol in
+    a Python file that a step names; it executes that file, unless it is `catalogue.stand_in`.
     """
     toml = TomlFile.read(path) if text is None else TomlFile.of(path, text)
     try:
@@ -109,7 +111,7 @@ def read_campaign(path: Path, text: str | None = None) -> CheckedCampaign:
         raise
     problems: list[Problem] = []
     toml.refuse(_too_many(file))
-    steps = [_step(number, entry, path.parent, problems) for number, entry in enumerate(file.step)]
+    steps = [_step(number, entry, path.parent, problems, own) for number, entry in enumerate(file.step)]
     names = [step.name if step else _name(entry) for step, entry in zip(steps, file.step, strict=True)]
     problems += _names(names)
     problems += _references(file, [step for step in steps if step], names)
@@ -129,11 +131,11 @@ def _too_many(file: CampaignFile) -> Iterator[Problem]:
             yield Problem(("step", number, "grid" if entry.grid else "repeats"), None, rule)
 
 
-def _step(number: int, entry: StepEntry, folder: Path, problems: list[Problem]) -> Step | None:
+def _step(number: int, entry: StepEntry, folder: Path, problems: list[Problem], own: Find) -> Step | None:
     key: Key = ("step", number)
     said = entry.protocol
     try:
-        protocol = catalogue.find(str(folder / said) if ".py" in said else said)
+        protocol = own(str(folder / said)) if ".py" in said else catalogue.find(said)
     except InputError as error:
         problems.append(Problem((*key, "protocol"), said, str(error)))
         return None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from instruments.errors import InputError
+from instruments.errors import InputError, all_at_once
 from labshd.campaign.ledger import Ledger, Outcome
 from labshd.campaign.schema import CheckedCampaign, read_campaign
 from labshd.campaign.units import Unit, units_of
@@ -17,9 +17,11 @@ from labshd.common import provenance
 from labshd.common.locks import is_held
 from labshd.common.toml_file import nearest
 from labshd.runs.files import read_json, write_json
+from labshd.runs.info import printable
 from labshd.runs.run import Run, list_runs, runs_folder
 from labshd.runs.shows import shown
 from labshd.runs.writer import LOCK_NAME, new_folder
+from protocols.common import catalogue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,8 +58,13 @@ class Campaign:
 
     @property
     def checked(self) -> CheckedCampaign:
-        """The campaign file as it was when it began."""
-        return read_campaign(Path(self.info["file"]), str(self.info["text"]))
+        """The campaign file as it was when it began, for looking at: no code that it names is run."""
+        return read_campaign(Path(str(self.info["file"])), str(self.info["text"]), own=catalogue.stand_in)
+
+    @property
+    def to_run(self) -> CheckedCampaign:
+        """The same, to go on with: protocols of one's own are read from their files, which executes these."""
+        return read_campaign(Path(str(self.info["file"])), str(self.info["text"]))
 
     @property
     def grid(self) -> NDArray[np.str_]:
@@ -193,7 +200,27 @@ def _open(folder: Path) -> Campaign:
             f"{folder / INFO}: a campaign of version {written}, this labshd reads up to {FORMAT_VERSION}; "
             "update labshd; its runs can be opened one by one"
         )
-    return Campaign(folder, info)
+    return Campaign(folder, _checked(info, folder / INFO))
+
+
+def _checked(info: dict[str, Any], path: Path) -> dict[str, Any]:
+    """What is shown of a campaign has the kind that it is shown as; `InputError` names what has not."""
+    texts = ("id", "name", "status", "why_stopped", "kind", "file", "text", "started", "ended", "lost")
+    wrong = [f"{key} is no text" for key in texts if not isinstance(info.get(key), str | None)]
+    wrong += [f"{key} is missing" for key in ("name", "file", "text", "grid") if info.get(key) is None]
+    wrong += [
+        f"{key} is no object" for key in ("station", "who", "versions") if not isinstance(info.get(key), dict | None)
+    ]
+    grid: Any = info.get("grid")
+    if grid is not None and not (isinstance(grid, list) and all(_are_names(row) for row in cast("list[Any]", grid))):
+        wrong.append("grid is no list of rows of names")
+    if wrong:
+        raise InputError(all_at_once(f"{path} is damaged", wrong))
+    return {key: printable(value) if isinstance(value, str) and key != "text" else value for key, value in info.items()}
+
+
+def _are_names(row: Any) -> bool:
+    return isinstance(row, list) and bool(row) and all(isinstance(one, str) for one in cast("list[Any]", row))
 
 
 def given(entries: dict[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,17 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=common.FOLDER, help="With --device: where to put tables and figures  [default: the run's folder]."
 )
+@click.option("--protocol", metavar="FILE", help="The Python file of your own protocol, where the run is of one.")
 @common.as_json
 def command(
-    run: str, runs: Path | None, device: str | None, simulations: int, seed: int, out: Path | None, as_json: bool
+    run: str,
+    runs: Path | None,
+    device: str | None,
+    simulations: int,
+    seed: int,
+    out: Path | None,
+    protocol: str | None,
+    as_json: bool,
 ) -> int:
     """Repeat RUN (its folder, its id, or "last"). Nothing is driven.
 
@@ -51,13 +59,13 @@ def command(
     if device is not None:
         _predicted(opened, device, simulations, seed, out, as_json=as_json)
         return 0
-    return _repeated(opened, as_json=as_json)
+    return _repeated(opened, protocol, as_json=as_json)
 
 
-def _repeated(run: Run, *, as_json: bool) -> int:
+def _repeated(run: Run, protocol: str | None, *, as_json: bool) -> int:
     from labshd.replay.byte_by_byte import replay
 
-    found = replay(run)
+    found = replay(run, protocol)
     if as_json:
         common.print_json(found.json())
     else:

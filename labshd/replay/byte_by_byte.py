@@ -53,8 +53,10 @@ class Replayed:
         return {**asdict(self), "identical": self.identical}
 
 
-def replay(run: Run) -> Replayed:
+def replay(run: Run, protocol: str | None = None) -> Replayed:
     """Run a recorded measurement or training again, with instruments that answer what they answered then.
+
+    `protocol` is the Python file of a protocol of one's own: what the run names as such is never executed.
 
     Raises `InputError` for a run that has no instruments, or that does not keep all that it was made of.
     """
@@ -66,7 +68,7 @@ def replay(run: Run) -> Replayed:
     _refuse_pieces(run)
     recording = Recording(read_wire(run.folder / "wire.jsonl"), RecordedClock())
     bench = recorded_bench(run, file, recording)
-    again = _Measurement(run, file) if run.kind == "protocol" else _Training(run)
+    again = _Measurement(run, file, protocol) if run.kind == "protocol" else _Training(run)
     again.on(lambda names: BenchCrosspoints(bench, np.array(names, dtype=np.str_)))
     rows = {array: _rows(run, array) for array in run.arrays}
     found = Replayed(str(run.folder), 0, len(recording.messages), 0, sum(map(len, rows.values())))
@@ -103,11 +105,20 @@ def _refuse_pieces(run: Run) -> None:
 class _Measurement:
     """The protocol of a run, again."""
 
-    def __init__(self, run: Run, file: BenchFile) -> None:
+    def __init__(self, run: Run, file: BenchFile, protocol: str | None) -> None:
+        from pydantic import ValidationError
+
         from labshd.replay.recorded_bench import names_of_run
         from protocols.common import catalogue
 
-        self._protocol = catalogue.find(run.name).model_validate(run.info.get("settings", {}))
+        hint = ": give its Python file, with --protocol my_protocol.py"
+        made = catalogue.find(protocol) if protocol is not None else catalogue.installed(run.name, hint)
+        if made.name != run.name:
+            raise InputError(f"{run.id} is of the protocol {run.name!r}, {protocol} defines {made.name!r}")
+        try:
+            self._protocol = made.model_validate(run.info.get("settings", {}))
+        except ValidationError as error:
+            raise InputError(f"the settings in {run.id} are none of {made.name}: {error}") from None
         self._names = names_of_run(run, file)
         self._block: Crosspoints | None = None
 
@@ -188,17 +199,31 @@ class _Comparison:
                 found.difference = f"there are more readings now than were recorded{_of(array)}"
             return
         new, old = row.split(b","), recorded[at].split(b",")
+        if len(old) != len(new) or not _is_number(old[_TIME]):
+            found.difference = f"reading {at}{_of(array)} is damaged: recorded is {_text(recorded[at])!r}"
+            return
         if new[_TIME] and old[_TIME]:
             found.time_difference_s = max(found.time_difference_s, abs(float(new[_TIME]) - float(old[_TIME])))
         new[_TIME] = old[_TIME] = b""
         if new != old:
             found.difference = (
-                f"reading {at}{_of(array)} differs: now {row.decode().strip()!r}, "
-                f"recorded {recorded[at].decode().strip()!r}"
+                f"reading {at}{_of(array)} differs: now {row.decode().strip()!r}, recorded {_text(recorded[at])!r}"
             )
             return
         self._at[array] = at + 1
         found.readings += 1
+
+
+def _text(row: bytes) -> str:
+    return row.decode("utf-8", "replace").strip()
+
+
+def _is_number(cell: bytes) -> bool:
+    try:
+        float(cell or b"0")
+    except ValueError:
+        return False
+    return True
 
 
 def _of(array: str) -> str:

@@ -115,7 +115,7 @@ def frame(found: Iterable[Run], *, by: str = "run") -> pd.DataFrame:
     more = sorted({name for row in rows for name in row if "." in name})
     made = pd.DataFrame.from_records(rows, columns=[*first, *more])
     for name in ("started", "ended"):
-        made[name] = pd.to_datetime(made[name], utc=True, format="ISO8601")
+        made[name] = pd.to_datetime(made[name], utc=True, format="ISO8601", errors="coerce")
     return made
 
 

@@ -7,6 +7,7 @@ import math
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from io import BytesIO, FileIO
@@ -250,8 +251,18 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: not a table of numbers: {error}; was it edited by hand?") from None
 
 
+def is_plain_file(path: Path) -> bool:
+    """Whether it is a file that ends: not a pipe or a device, which whoever reads would wait for."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 def _bytes(path: Path) -> bytes:
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise InputError(f"{path} is no file")
         return path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path} is missing; the run was copied without it, or nothing was ever measured") from None

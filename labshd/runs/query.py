@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from instruments.errors import InputError
 from labshd.common.toml_file import nearest
-from labshd.runs.files import points_columns, points_name
+from labshd.runs.files import is_plain_file, points_columns, points_name
 from labshd.runs.run import Run
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ _DOTTED = re.compile(r"'(?:[^']|'')*'|\"[^\"]*\"|\b(?:result|settings|campaign)(
 
 def ids_where(made: pd.DataFrame, condition: str) -> set[str]:
     """Ids of the rows for which a condition in SQL holds."""
-    with _connection(made, files=False) as connection:
+    with _connection(made) as connection:
+        _shut(connection)
         asked = f"SELECT id FROM runs WHERE ({_quoted(condition)}\n)"
         return {str(row[0]) for row in _asked(connection, asked, made, condition).fetchall()}
 
@@ -33,9 +34,10 @@ def asked(sql: str, made: pd.DataFrame, found: Sequence[Run]) -> pd.DataFrame:
     """What SQL makes of the table `made` of the runs `found` ("runs"), and of their readings ("points")."""
     import pandas as pd
 
-    with _connection(made, files=True) as connection:
-        if re.search(r"\bpoints\b", sql):
+    with _connection(made) as connection:
+        if re.search(r"\bpoints\b", sql, re.IGNORECASE):
             _add_points(connection, found)
+        _shut(connection)
         answer = _asked(connection, _quoted(sql), made, sql)
         columns = cast("dict[str, NDArray[Any]]", answer.fetchnumpy() if answer.description else {})
     return pd.DataFrame({name: _filled(of) for name, of in columns.items()})
@@ -57,8 +59,8 @@ def _quoted(sql: str) -> str:
     return _DOTTED.sub(lambda m: m[0] if m[0][0] in "'\"" else f'"{m[0]}"', sql)
 
 
-def _connection(made: pd.DataFrame, *, files: bool) -> DuckDBPyConnection:
-    """A database in memory that holds the table `runs`; it reads no file unless `files`, and loads nothing."""
+def _connection(made: pd.DataFrame) -> DuckDBPyConnection:
+    """A database in memory that holds the table `runs`; it loads no extension."""
     import duckdb
 
     connection = duckdb.connect(":memory:")
@@ -66,10 +68,12 @@ def _connection(made: pd.DataFrame, *, files: bool) -> DuckDBPyConnection:
     # pandas' columns of text differ between versions; Python objects are the same in all
     texts = {name: made[name].astype(object) for name in made if not _is_number(made[name])}
     connection.register("runs", made.assign(**{str(name): of.where(of.notna(), None) for name, of in texts.items()}))
-    if not files:
-        connection.execute("SET enable_external_access = false")
-    connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _shut(connection: DuckDBPyConnection) -> None:
+    """From here on it reads no file and writes none, whatever it is asked, and that cannot be changed."""
+    connection.execute("SET enable_external_access = false; SET lock_configuration = true")
 
 
 def _is_number(column: pd.Series[Any]) -> bool:
@@ -95,21 +99,21 @@ def _first_line(error: Exception) -> str:
 
 
 def _add_points(connection: DuckDBPyConnection, found: Sequence[Run]) -> None:
-    """The view `points` over the files of runs; files of one unit of conductance are read as one table."""
+    """The table `points` from the files of runs; files of one unit of conductance are read as one table."""
     parts: list[str] = []
-    for unit in sorted({run.unit for run in found}):
+    for number, unit in enumerate(sorted({run.unit for run in found})):
         files = {
             run.folder / points_name(array): (run.id, array)
             for run in found
             if run.unit == unit
             for array in run.arrays
-            if (run.folder / points_name(array)).exists()
+            if is_plain_file(run.folder / points_name(array))
         }
         if files:
-            parts.append(_points_of(connection, unit, files))
+            parts.append(_points_of(connection, f"files_{number}", unit, files))
     columns = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in _POINT_TYPES.items() if name != "conductance")
     empty = f'SELECT NULL::VARCHAR AS run, NULL::VARCHAR AS "array", {columns} WHERE false'
-    connection.execute("CREATE VIEW points AS " + " UNION ALL BY NAME ".join(parts or [empty]))
+    connection.execute("CREATE TABLE points AS " + " UNION ALL BY NAME ".join(parts or [empty]))
 
 
 _POINT_TYPES = {
@@ -119,19 +123,19 @@ _POINT_TYPES = {
 }  # fmt: skip
 
 
-def _points_of(connection: DuckDBPyConnection, unit: str, files: Mapping[Path, tuple[str, str]]) -> str:
+def _points_of(connection: DuckDBPyConnection, table: str, unit: str, files: Mapping[Path, tuple[str, str]]) -> str:
     """A query that reads `files`; a last row that is half written is left out."""
     import pandas as pd
 
     known = pd.DataFrame([(str(path), *of) for path, of in files.items()], columns=["file", "run", "array"])
-    connection.register(f"files_{unit}", known.astype(object))
+    connection.register(table, known.astype(object))
     types = ", ".join(f"{_literal(name)}: '{_POINT_TYPES.get(name, 'DOUBLE')}'" for name in points_columns(unit))
     listed = ", ".join(_literal(str(path)) for path in files)
     read = (
         f"read_csv([{listed}], header = true, delim = ',', quote = '\"', escape = '\"', auto_detect = false, "
         f"columns = {{{types}}}, filename = 'file', ignore_errors = true)"
     )
-    return f'SELECT f.run, f."array", p.* EXCLUDE (file) FROM {read} AS p JOIN files_{unit} AS f USING (file)'
+    return f'SELECT f.run, f."array", p.* EXCLUDE (file) FROM {read} AS p JOIN {table} AS f USING (file)'
 
 
 def _literal(text: str) -> str:

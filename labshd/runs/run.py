@@ -14,6 +14,7 @@ from instruments.crosspoints import Readings, no_readings
 from instruments.errors import InputError
 from labshd.common.locks import is_held
 from labshd.runs.files import points_name, read_json, read_points, read_table, write_json
+from labshd.runs.info import checked
 from labshd.runs.shows import shown
 from labshd.runs.writer import FORMAT, FORMAT_VERSION, LOCK_NAME, NAME_KEYS
 from protocols.common.protocol import UNKNOWN_COUNT, Series, known_counts
@@ -220,7 +221,7 @@ def open_run(which: str | Path, runs: str | Path | None = None) -> Run:
             f"{folder / 'run.json'}: written in format version {written}, this labshd reads up to {FORMAT_VERSION}; "
             "update labshd, or read points.csv with any program that reads CSV"
         )
-    return Run(folder, info)
+    return Run(folder, checked(info, folder / "run.json"))
 
 
 def _find(which: str | Path, runs: Path) -> Path:
@@ -260,19 +261,24 @@ def _ids(runs: Path) -> list[str]:
         raise InputError(f"cannot read the runs in {runs}: {error.strerror or error}") from None
 
 
-def _started(folder: Path) -> tuple[str, str]:
-    """Sorts runs by time; within one second by the fraction that run.json keeps."""
+def _begun(folder: Path, info: dict[str, Any]) -> tuple[int, str, str]:
+    """Sorts runs by their order in the folder (`labshd.runs.order`), those of before that was kept by time."""
+    order = info.get("order")
+    return order if isinstance(order, int) else 0, folder.name[:19], str(info.get("started"))
+
+
+def _started(folder: Path) -> tuple[int, str, str]:
     try:
-        return folder.name[:19], str(read_json(folder / "run.json").get("started"))
+        return _begun(folder, read_json(folder / "run.json"))
     except InputError:
-        return folder.name[:19], ""
+        return 0, folder.name[:19], ""
 
 
 def list_runs(runs: str | Path | None = None) -> list[Run]:
     """All runs of a folder, the newest last; one that cannot be opened has status "damaged" and says why."""
     folder = runs_folder(runs)
     listed = [_open_or_damaged(folder / name) for name in _ids(folder)]
-    return sorted(listed, key=lambda run: (run.id[:19], str(run.info.get("started"))))
+    return sorted(listed, key=lambda run: _begun(run.folder, run.info))
 
 
 def _open_or_damaged(folder: Path) -> Run:

@@ -28,6 +28,7 @@ from labshd.runs.files import (
     points_rows,
     write_json,
 )
+from labshd.runs.order import next_number
 from labshd.runs.pulse_notes import FIRED, NOTES, UNCERTAIN, fired_in
 from protocols.common.protocol import Points, known_counts
 
@@ -50,7 +51,8 @@ class RunWriter:
         self._tables: dict[str, _PointsFile] = {}
         self._steps: TableFile | None = None
         self._lock = _lock(self.folder)
-        self.info = _first_info(self.folder.name, started, what, where, station, locked=self._lock is not None)
+        first = _first_info(self.folder.name, started, what, where, station, locked=self._lock is not None)
+        self.info = first | {"order": next_number(runs)}
         write_json(self.folder / "run.json", self.info)
         if what.kind != "train":
             self._tables[""] = _PointsFile(self.folder, "", where.shape, where.unit)

@@ -9,9 +9,13 @@ import inspect
 import sys
 import traceback
 from pathlib import Path
+from typing import Any, ClassVar
 
+from pydantic import ConfigDict
+
+from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
-from protocols.common.protocol import Protocol
+from protocols.common.protocol import Protocol, Series, Steps
 
 # name -> (module, class): a name costs no import until it is used.
 _KNOWN: dict[str, tuple[str, str]] = {
@@ -59,6 +63,39 @@ def find(name: str) -> type[Protocol]:
     raise InputError(
         f"there is no protocol '{name}'; {hint}Known are {', '.join(names())}, or the path of your own my_protocol.py"
     )
+
+
+def installed(name: str, instead: str = "") -> type[Protocol]:
+    """The protocol of a name that comes with labshd; never a file, whatever a recording calls itself.
+
+    `instead` says what to try where it is another.
+    """
+    if name in _KNOWN:
+        return find(name)
+    raise InputError(
+        f"{name!r} is no protocol that comes with labshd, and code that a recording names is not run{instead}"
+    )
+
+
+def stand_in(_: str) -> type[Protocol]:
+    """In place of a protocol of somebody's own, where a campaign is only shown: any settings, and it does nothing."""
+    return _StandIn
+
+
+class _StandIn(Protocol):
+    """Settings as they were written, for looking at."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    name: ClassVar[str] = "own"
+    title: ClassVar[str] = "a protocol of one's own"
+
+    def run(self, crosspoints: Crosspoints) -> Steps:
+        """Refuse."""
+        raise InputError("this protocol is in a file of its own; run the campaign from its campaign file")
+
+    def analyse(self, series: Series) -> dict[str, Any]:
+        """Nothing is known of it."""
+        return {}
 
 
 def _from_file(path: Path, wanted: str) -> type[Protocol]:

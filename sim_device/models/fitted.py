@@ -173,6 +173,8 @@ def _content(path: Path) -> dict[str, Any]:
         raise InputError(f"{path}: cannot be read: {error}") from None
     except json.JSONDecodeError as error:
         raise InputError(f"{path}: not JSON (line {error.lineno}: {error.msg}); was it cut off?") from None
+    except (RecursionError, ValueError) as error:  # nested without an end, or a number of thousands of digits
+        raise InputError(f"{path}: not a fitted device: {error}") from None
     content = cast("dict[str, Any]", content) if isinstance(content, dict) else {}
     if content.get("format") != FORMAT:
         raise InputError(f'{path}: not a fitted device: "format" must be "{FORMAT}"')

@@ -124,10 +124,14 @@ class RecordedPort(Port):
 def read_wire(path: Path) -> list[Message]:
     """Messages of a ``wire.jsonl``; a last line that was cut off is left away. `InputError` for any other."""
     messages: list[Message] = []
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path} is no file; a replay needs the record of the wire")
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; a replay needs the record of the wire") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is damaged: {error.reason} at byte {error.start}") from error
     for number, line in enumerate(lines, start=1):
         if not line:
             continue
@@ -136,7 +140,7 @@ def read_wire(path: Path) -> list[Message]:
             messages.append(
                 Message(float(entry["time_s"]), str(entry["instrument"]), str(entry["direction"]), str(entry["text"]))
             )
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             if number == len(lines):
                 break
             raise InputError(f"{path}, line {number} is no message of an instrument: {error}") from error
