@@ -159,8 +159,6 @@ def hostile(kind: str, source: dict[str, Path], place: Path, rng: random.Random,
             lines = data.decode().split("\n")
             key, text = rng.choice(["name", "x", "pulses"]), json.dumps(str(said(rng.choice(PAYLOADS))))
             lines[rng.randrange(len(lines))] = f"{key} = {text}"
-                f"{rng.choice(['name', 'x', 'pulses'])} = {json.dumps(str(said(rng.choice(PAYLOADS))))}"
-            )
             data = "\n".join(lines).encode("utf-8", "replace")
         path.write_bytes(data if rng.random() < 0.3 and kind == "import" else spoilt_bytes(data, rng))
         return path
@@ -208,7 +206,6 @@ def verbs(kind: str, path: Path, out: Path, rng: random.Random) -> Iterator[list
     else:
         yield from (
             ["runs", *runs],
-            ["runs", str(path)],
             ["query", rng.choice(["SELECT * FROM runs", "SELECT count(*) FROM points"]), *runs],
             rng.choice([
                 ["fit", str(path)], ["report", str(path), "--out", str(out / "run.html")], ["replay", str(path)],

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import BaseModel, ValidationError
 
 from instruments.crosspoints import Status
 from instruments.errors import InputError
-from labshd.runs.files import write_json
+from labshd.runs.files import read_json, write_json
 from labshd.runs.run import Run
 from labshd.station.devices import FITTED
 from protocols.common.protocol import Series, known_counts, unknown_before
@@ -123,20 +123,32 @@ def fit_again(run: Run) -> FittedRun | None:
     path = run.folder / FIT
     if not path.exists():
         return None
-    asked: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")).get("asked", {})
-    return fit_run(
-        run,
-        model=str(asked.get("model", "soft-bounds")),
-        array=str(asked.get("array", "")),
-        crosspoint=tuple(asked.get("crosspoint", (0, 0))),
-        prior=_kept_prior(asked),
-    )
+    asked = read_json(path).get("asked")
+    try:
+        kept = _Asked.model_validate(asked or {})
+    except ValidationError as error:
+        raise InputError(f"{path}: what was asked for is damaged: {error}") from None
+    return fit_run(run, model=kept.model, array=kept.array, crosspoint=kept.crosspoint, prior=_kept_prior(kept.prior))
 
 
-def _kept_prior(asked: dict[str, Any]) -> Prior | None:
+class _Asked(BaseModel):
+    """What a fit was asked for, as it is kept beside it."""
+
+    model: str = "soft-bounds"
+    array: str = ""
+    crosspoint: tuple[int, int] = (0, 0)
+    prior: dict[str, Any] | None = None
+
+
+def _kept_prior(kept: dict[str, Any] | None) -> Prior | None:
     from protocols.analysis.symmetry.prior import Prior
 
-    return Prior.model_validate(asked["prior"]) if "prior" in asked else None
+    if kept is None:
+        return None
+    try:
+        return Prior.model_validate(kept)
+    except ValidationError as error:
+        raise InputError(f"the prior that is kept beside a fit is damaged: {error}") from None
 
 
 def _prior_of(prior: str | Path | Prior | None, unit: str) -> Prior | None:

@@ -78,7 +78,7 @@ class Campaign:
     def runs(self) -> dict[str, Run]:
         """Its runs so far by the key of their unit."""
         found = (run for run in list_runs(self.folder.parent) if (run.info.get("campaign") or {}).get("id") == self.id)
-        return {str(run.info["campaign"]["unit"]): run for run in found}
+        return {str(run.info["campaign"].get("unit")): run for run in found}
 
     def outcomes(self) -> list[Outcome]:
         """What became of every unit, in order; "run" for those that are still to come."""
@@ -207,7 +207,7 @@ def _checked(info: dict[str, Any], path: Path) -> dict[str, Any]:
     """What is shown of a campaign has the kind that it is shown as; `InputError` names what has not."""
     texts = ("id", "name", "status", "why_stopped", "kind", "file", "text", "started", "ended", "lost")
     wrong = [f"{key} is no text" for key in texts if not isinstance(info.get(key), str | None)]
-    wrong += [f"{key} is missing" for key in ("name", "file", "text", "grid") if info.get(key) is None]
+    wrong += [f"{key} is missing" for key in ("name", "file", "text", "grid", "station") if info.get(key) is None]
     wrong += [
         f"{key} is no object" for key in ("station", "who", "versions") if not isinstance(info.get(key), dict | None)
     ]
@@ -220,7 +220,8 @@ def _checked(info: dict[str, Any], path: Path) -> dict[str, Any]:
 
 
 def _are_names(row: Any) -> bool:
-    return isinstance(row, list) and bool(row) and all(isinstance(one, str) for one in cast("list[Any]", row))
+    names: list[Any] = cast("list[Any]", row) if isinstance(row, list) else []
+    return bool(names) and all(isinstance(one, str) for one in names)
 
 
 def given(entries: dict[str, Any]) -> dict[str, Any]:

@@ -38,6 +38,8 @@ class TomlFile:
     def read(path: Path) -> TomlFile:
         """Parse `path`; `InputError` when it cannot be read or is not TOML."""
         try:
+            if path.exists() and not path.is_file():
+                raise InputError(f"{path} is no file")  # a pipe would be waited for
             text = path.read_text(encoding="utf-8-sig")
         except FileNotFoundError:
             raise InputError(f"{path}: no such file{_nearest_file(path)}") from None
@@ -52,6 +54,8 @@ class TomlFile:
             return TomlFile(path, text, tomllib.loads(text))
         except tomllib.TOMLDecodeError as error:
             raise InputError(f'{path}: not valid TOML: {error}; text values need quotes, such as "500 ns"') from None
+        except (RecursionError, ValueError) as error:  # nested without an end, or a number of thousands of digits
+            raise InputError(f"{path}: not a file that anybody wrote: {error}") from None
 
     def problems_of(self, model: type[BaseModel], error: ValidationError) -> list[Problem]:
         """What pydantic found, in words for the person who wrote the file."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instruments.errors import InputError, RunError
-from labshd.runs.files import points_name, points_rows, whole_lines
+from labshd.runs.files import file_bytes, points_name, points_rows, whole_lines
 from labshd.runs.run import Run
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ class _Training:
 
 
 def _rows(run: Run, array: str) -> list[bytes]:
-    return whole_lines((run.folder / points_name(array)).read_bytes()).splitlines(keepends=True)[1:]
+    return whole_lines(file_bytes(run.folder / points_name(array))).splitlines(keepends=True)[1:]
 
 
 class _Comparison:

@@ -201,7 +201,7 @@ def whole_lines(data: bytes) -> bytes:
 
 def bytes_of_lines(path: Path, lines: int) -> int:
     """Size of the first `lines` lines of a file, line ends included."""
-    data, end = _bytes(path), 0
+    data, end = file_bytes(path), 0
     for _ in range(lines):
         end = data.index(b"\n", end) + 1
     return end
@@ -209,7 +209,7 @@ def bytes_of_lines(path: Path, lines: int) -> int:
 
 def read_points(path: Path, unit: str) -> tuple[pd.DataFrame, bool]:
     """points.csv as a table, and whether a torn last row was left out. `InputError` names file and problem."""
-    data = _bytes(path)
+    data = file_bytes(path)
     whole = whole_lines(data)
     names = points_columns(unit)
     found = whole.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r").lstrip("\ufeff").split(",")
@@ -244,7 +244,7 @@ def _read_csv() -> Callable[..., pd.DataFrame]:
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV table of numbers as it was written, without a torn last row. `InputError` names file and problem."""
-    data = whole_lines(_bytes(path))
+    data = whole_lines(file_bytes(path))
     try:
         return _read_csv()(BytesIO(data))
     except ValueError as error:
@@ -259,7 +259,8 @@ def is_plain_file(path: Path) -> bool:
         return False
 
 
-def _bytes(path: Path) -> bytes:
+def file_bytes(path: Path) -> bytes:
+    """All of a file; `InputError` where it is missing, cannot be read, or is a pipe, which would be waited for."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise InputError(f"{path} is no file")
@@ -307,7 +308,7 @@ def write_text(path: Path, text: str) -> None:
 def read_json(path: Path) -> dict[str, Any]:
     """The object in a JSON file. `InputError` names file and problem."""
     try:
-        value = json.loads(_bytes(path).decode("utf-8-sig"))
+        value = json.loads(file_bytes(path).decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON: {error}; was it edited by hand?") from None
     if not isinstance(value, dict):

@@ -71,6 +71,8 @@ def read_text_table(path: Path, *, header: bool) -> RawTable:
 
 def _lines(path: Path) -> list[str]:
     try:
+        if path.exists() and not path.is_file():
+            raise InputError(f"{path} is no file; a table of readings is needed")  # a pipe would be waited for
         data = path.read_bytes()
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None

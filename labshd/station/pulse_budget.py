@@ -15,6 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from instruments.errors import InputError
+from labshd.runs.files import is_plain_file
 from labshd.runs.pulse_notes import fired_in
 from labshd.station.counted_runs import CountedRuns
 from labshd.station.schema import BenchFile, StationFile
@@ -65,13 +66,15 @@ def _look(folder: Path) -> dict[str, Any] | None:
 def _info(folder: Path) -> dict[str, Any] | None:
     """The run.json of a run on a bench; None for all else."""
     try:
+        if not is_plain_file(folder / "run.json"):
+            return None
         data = (folder / "run.json").read_bytes()
         if _REAL not in data:
             return None
         info = json.loads(data)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         log.warning("%s: its pulses are not counted: %s", folder, error)
         return None
     return cast("dict[str, Any]", info) if isinstance(info, dict) else None

@@ -165,6 +165,8 @@ class FittedDevice(_Part):
 
 
 def _content(path: Path) -> dict[str, Any]:
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise InputError(f"{path}: no file of a fitted device")
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
