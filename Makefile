@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint types contracts bench mutation clean
+.PHONY: demo test lint types contracts bench mutation clean docs
 
 demo: .venv/installed-test
 	$(BIN)/labshd demo --out demo-output
@@ -23,6 +23,9 @@ contracts: .venv/installed-dev
 bench: .venv/installed-test
 	for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
+docs: .venv/installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 .venv/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labshd needs Python 3.11 or newer; try: make PYTHON=python3.11")'
 	$(PYTHON) -m venv .venv
@@ -38,5 +41,9 @@ bench: .venv/installed-test
 mutation: .venv/installed-test
 	$(BIN)/python benchmarks/mutation
 
+.venv/installed-docs: pyproject.toml .venv/installed-test
+	$(BIN)/python -m pip install --quiet --editable '.[docs]'
+	touch $@
+
 clean:
-	rm -rf .venv demo-output
+	rm -rf .venv demo-output site

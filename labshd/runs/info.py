@@ -64,7 +64,7 @@ def _is(value: object, kind: type) -> bool:
 
 
 def _is_count(value: object) -> bool:
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63)
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and abs(value) <= 2**63)
 
 
 def _is_shape(value: object) -> bool:

@@ -6,8 +6,10 @@ import difflib
 import importlib
 import importlib.util
 import inspect
+import pkgutil
 import sys
 import traceback
+from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -17,28 +19,20 @@ from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError
 from protocols.common.protocol import Protocol, Series, Steps
 
-# name -> (module, class): a name costs no import until it is used.
-_KNOWN: dict[str, tuple[str, str]] = {
-    "array-map": ("protocols.array_map", "ArrayMap"),
-    "endurance": ("protocols.endurance", "Endurance"),
-    "forming": ("protocols.forming", "Forming"),
-    "half-select": ("protocols.half_select", "HalfSelect"),
-    "iv-sweep": ("protocols.iv_sweep", "IVSweep"),
-    "program": ("protocols.program", "Program"),
-    "pulse-window": ("protocols.pulse_window", "PulseWindow"),
-    "read-disturb": ("protocols.read_disturb", "ReadDisturb"),
-    "read-noise": ("protocols.read_noise", "ReadNoise"),
-    "relaxation": ("protocols.relaxation", "Relaxation"),
-    "retention": ("protocols.retention", "Retention"),
-    "spike-timing": ("protocols.spike_timing", "SpikeTiming"),
-    "symmetry-point": ("protocols.symmetry_point", "SymmetryPoint"),
-    "update-response": ("protocols.update_response", "UpdateResponse"),
-}
+_PLACE = Path(__file__).parents[1]  # the package `protocols`: each of its modules is a protocol that a user can run
+
+
+@cache
+def _known() -> dict[str, str]:
+    """Name -> module of every protocol that comes with labshd, found by its file; none is imported for that."""
+    found = pkgutil.iter_modules([str(_PLACE)])
+    modules = [one.name for one in found if not one.ispkg and not one.name.startswith("_")]
+    return {name.replace("_", "-"): f"protocols.{name}" for name in sorted(modules)}
 
 
 def names() -> list[str]:
     """Names of the protocols that come with labshd, sorted."""
-    return sorted(_KNOWN)
+    return list(_known())
 
 
 def find(name: str) -> type[Protocol]:
@@ -55,10 +49,12 @@ def find(name: str) -> type[Protocol]:
     path, _, wanted = name.partition(".py")
     if ".py" in name and (not wanted or wanted.startswith(":")):
         return _from_file(Path(path + ".py").expanduser(), wanted.removeprefix(":"))
-    if name in _KNOWN:
-        module, class_name = _KNOWN[name]
-        return getattr(importlib.import_module(module), class_name)
-    near = difflib.get_close_matches(name, _KNOWN, n=1, cutoff=0.4)
+    if name in _known():
+        module = importlib.import_module(_known()[name])
+        return _only(
+            [c for c in vars(module).values() if _defined_in(c, module.__name__)], Path(str(module.__file__)), name
+        )
+    near = difflib.get_close_matches(name, _known(), n=1, cutoff=0.4)
     hint = f"did you mean '{near[0]}'? " if near else ""
     raise InputError(
         f"there is no protocol '{name}'; {hint}Known are {', '.join(names())}, or the path of your own my_protocol.py"
@@ -70,7 +66,7 @@ def installed(name: str, instead: str = "") -> type[Protocol]:
 
     `instead` says what to try where it is another.
     """
-    if name in _KNOWN:
+    if name in _known():
         return find(name)
     raise InputError(
         f"{name!r} is no protocol that comes with labshd, and code that a recording names is not run{instead}"
