@@ -45,6 +45,10 @@ def checked(info: Mapping[str, Any], path: Path) -> dict[str, Any]:
     result = info.get("result")
     if isinstance(result, Mapping) and not _is_rows(cast("Mapping[str, object]", result).get("crosspoints", [])):
         wrong.append("result.crosspoints are no list of objects")
+    if info.get("ended") and any(not isinstance(info.get(key), int) for key in ("readings", "pulses")):
+        wrong.append("readings or pulses are missing, of a run that has ended")
+    if not _are_texts(info.get("versions")):
+        wrong.append("versions are no texts")
     if _depth(info) > _DEEPEST:
         wrong.append(f"objects lie deeper than {_DEEPEST} within each other")
     if wrong:
@@ -73,6 +77,11 @@ def _is_shape(value: object) -> bool:
     sides = cast("list[Any]", value) if isinstance(value, list) else []
     whole = [one for one in sides if isinstance(one, int) and not isinstance(one, bool) and one > 0]
     return len(sides) == len(whole) == 2 and whole[0] * whole[1] <= _MOST
+
+
+def _are_texts(value: object) -> bool:
+    texts = cast("Mapping[str, object]", value).values() if isinstance(value, Mapping) else ()
+    return all(isinstance(one, str) or one is None for one in texts)
 
 
 def _is_rows(value: object) -> bool:
