@@ -214,3 +214,18 @@ def test_a_device_may_be_a_run_as_everywhere(tmp_path):
         assert fitted_or_preset(said) == fitted_or_preset(str(run.folder / "fitted.json"))
     with pytest.raises(InputError, match="not a preset"):
         fitted_or_preset("lasst")
+
+
+def test_a_table_of_readings_that_is_none_is_named_when_asked_for(run, capsys):
+    table = run.folder / "points.csv"
+    data = table.read_bytes()
+    table.write_bytes(data[:213] + b"\rz+" + data[213:])  # line ends of two kinds
+    assert main(["query", "SELECT count(*) FROM points"]) == 2
+    assert "the readings of these runs cannot be read" in capsys.readouterr().err
+
+
+def test_an_alias_can_not_be_rehearsed_and_that_is_said(tmp_path, capsys):
+    text = (STATIONS / "ecram.toml").read_text(encoding="utf-8").replace("TCPIP0::192.168.0.11::inst0::INSTR", "my gen")
+    (tmp_path / "bench.toml").write_text(text, encoding="utf-8")
+    assert main(["check", "bench.toml", "--rehearse"]) == 2
+    assert "'my gen' is no VISA resource name, and an alias" in capsys.readouterr().err

@@ -1,7 +1,9 @@
 """A recorded run is repeated byte by byte, or the replay names the first byte that differs."""
 
+import gc
 import json
 import shutil
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -15,6 +17,7 @@ from labshd.station.selection import block_of
 from labshd.station.station import open_station
 from labshd.station_training.trainer import Bench, Measuring, train_on_station
 from labshd.training import LinearRegression, Settings
+from protocols.iv_sweep import IVSweep
 from protocols.symmetry_point import SymmetryPoint
 from protocols.update_response import UpdateResponse
 from sim_device.virtual_bench.reach.replay import RecordedClock, Recording, ReplayDiffers, ReplayEnded, read_wire
@@ -260,3 +263,19 @@ def test_a_recording_tells_differences_and_its_end(tmp_path):
     assert recording.answered("smu") is None
     with pytest.raises(ReplayEnded, match="ends after 1 messages"):
         recording.sent("smu", "A?")
+
+
+def test_a_replay_that_differs_closes_what_it_began(tmp_path):
+    """Nothing is left half done: an unfinished protocol would switch off whenever it is thrown away."""
+    with open_station(STATION / "rram.toml", rehearse=True) as station:
+        run = record(IVSweep(cycles=2), station["A1"], runs=tmp_path, station=station)
+    lines = lines_of(run)
+    at = next(number for number, line in enumerate(lines) if number > len(lines) // 2 and ":SOUR" in line)
+    lines[at] = lines[at].replace(":SOUR", ":XOUR")
+    write_lines(run, lines)
+    left = [one for one in gc.get_objects() if isinstance(one, Generator)]
+    found = replay(open_run(run.folder))
+    assert found.difference is not None
+    assert "XOUR" in found.difference
+    running = [one for one in gc.get_objects() if isinstance(one, Generator) and one not in left]
+    assert [one for one in running if one.gi_code.co_name in ("run", "points", "sweep", "_held")] == []

@@ -216,7 +216,7 @@ def _checked(info: dict[str, Any], path: Path) -> dict[str, Any]:
         wrong.append("grid is no list of rows of names")
     if wrong:
         raise InputError(all_at_once(f"{path} is damaged", wrong))
-    return {key: printable(value) if isinstance(value, str) and key != "text" else value for key, value in info.items()}
+    return cast("dict[str, Any]", printable(info))
 
 
 def _are_names(row: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from instruments.errors import InputError, all_at_once
+from instruments.whole_files import read_text
 
 Key = tuple[str | int, ...]
 
@@ -38,9 +39,7 @@ class TomlFile:
     def read(path: Path) -> TomlFile:
         """Parse `path`; `InputError` when it cannot be read or is not TOML."""
         try:
-            if path.exists() and not path.is_file():
-                raise InputError(f"{path} is no file")  # a pipe would be waited for
-            text = path.read_text(encoding="utf-8-sig")
+            text = read_text(path, "utf-8-sig")
         except FileNotFoundError:
             raise InputError(f"{path}: no such file{_nearest_file(path)}") from None
         except (OSError, UnicodeDecodeError) as error:

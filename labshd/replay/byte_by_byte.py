@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -74,8 +75,9 @@ def replay(run: Run, protocol: str | None = None) -> Replayed:
     found = Replayed(str(run.folder), 0, len(recording.messages), 0, sum(map(len, rows.values())))
     compare = _Comparison(found, rows, finished=run.status == "finished")
     recording.begin()
+    running = again.points()
     try:
-        for array, points in again.points():
+        for array, points in running:
             compare(array, points)
             if found.difference is not None:
                 break
@@ -90,6 +92,9 @@ def replay(run: Run, protocol: str | None = None) -> Replayed:
     except RunError as error:
         if run.status == "finished":
             found.difference = f"the run fails now, and did not then: {error}"
+    finally:
+        with suppress(ReplayDiffers, ReplayEnded, RunError):
+            running.close()  # what is left on is switched off, for which the record has no answer
     found.messages = recording.position
     if found.difference is None and found.readings < found.readings_recorded:
         found.difference = f"{found.readings_recorded - found.readings} recorded readings were not taken again"
@@ -125,9 +130,11 @@ class _Measurement:
     def on(self, block: Callable[[Any], Crosspoints]) -> None:
         self._block = block(self._names)
 
-    def points(self) -> Iterator[tuple[str, Points]]:
+    def points(self) -> Generator[tuple[str, Points]]:
         assert self._block is not None
-        return (("", points) for points in self._protocol.run(self._block))
+        with closing(self._protocol.run(self._block)) as steps:
+            for points in steps:
+                yield "", points
 
     def rest(self) -> Iterator[tuple[str, Points]]:
         """Nothing is held back."""
@@ -152,7 +159,7 @@ class _Training:
 
         self._training, self._auxiliary, self._start = training_of(self._run, block)
 
-    def points(self) -> Iterator[tuple[str, Points]]:
+    def points(self) -> Generator[tuple[str, Points]]:
         from labshd.station_training.record import points_of, started
 
         yield from points_of(started(self._training, self._start))

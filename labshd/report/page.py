@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import resources
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from instruments.errors import InputError
+from instruments.whole_files import written_whole
 from labshd.common.provenance import now, versions
 
 if TYPE_CHECKING:
@@ -97,14 +97,11 @@ class Page:
 
     def write(self, path: Path) -> Path:
         """Write the page; `InputError` where that is not possible."""
-        passing = path.with_name(f".{path.name}.part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            passing.write_text(self.html(), encoding="utf-8")
-            passing.replace(path)
+            with written_whole(path) as passing:
+                passing.write_text(self.html(), encoding="utf-8")
         except OSError as error:
-            with suppress(OSError):
-                passing.unlink()
             raise InputError(
                 f"cannot write {path}: {error.strerror or error}; choose another place with --out FILE"
             ) from None

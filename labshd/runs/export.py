@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-import secrets
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from instruments.errors import InputError
+from instruments.whole_files import written_whole
 from labshd.common.toml_file import nearest
 from labshd.runs.run import Run
 from protocols.common.protocol import UNKNOWN_COUNT, Series
@@ -60,16 +59,12 @@ def write_table(table: pd.DataFrame, path: Path, to: str | None = None, more: Ma
 
 def _whole(path: Path, write: Callable[[Path], object]) -> Path:
     """`path` written whole or not at all."""
-    passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(passing)
-        passing.replace(path)
+        with written_whole(path) as passing:
+            write(passing)
     except OSError as error:
         raise InputError(f"cannot write {path}: {error.strerror or error}; choose another place with --out") from None
-    finally:
-        with suppress(OSError):
-            passing.unlink(missing_ok=True)
     return path
 
 

@@ -6,8 +6,6 @@ import json
 import math
 import os
 import re
-import secrets
-import stat
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
 from io import BytesIO, FileIO
@@ -19,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instruments.crosspoints import Pulse
 from instruments.errors import InputError, RunError
+from instruments.whole_files import read_bytes, written_whole
 from protocols.common.protocol import UNKNOWN_COUNT, Points
 
 if TYPE_CHECKING:
@@ -251,20 +250,10 @@ def read_table(path: Path) -> pd.DataFrame:
         raise InputError(f"{path}: not a table of numbers: {error}; was it edited by hand?") from None
 
 
-def is_plain_file(path: Path) -> bool:
-    """Whether it is a file that ends: not a pipe or a device, which whoever reads would wait for."""
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except (OSError, ValueError):
-        return False
-
-
 def file_bytes(path: Path) -> bytes:
     """All of a file; `InputError` where it is missing, cannot be read, or is a pipe, which would be waited for."""
     try:
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise InputError(f"{path} is no file")
-        return path.read_bytes()
+        return read_bytes(path)
     except FileNotFoundError:
         raise InputError(f"{path} is missing; the run was copied without it, or nothing was ever measured") from None
     except OSError as error:
@@ -293,15 +282,12 @@ def write_text(path: Path, text: str) -> None:
     """Write the file whole or not at all; `RunError` names it and what the system said."""
     # surrogates come from file names that are not text; they must not lose a run
     data = text.encode("utf-8", "backslashreplace")
-    passing = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
-        with passing.open("xb") as file:
+        with written_whole(path) as passing, passing.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        passing.replace(path)
     except OSError as error:
-        passing.unlink(missing_ok=True)
         raise unwritable(path, error) from error
 
 

@@ -5,6 +5,7 @@ What is wrong is told by name; text loses the control characters that would stee
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
@@ -29,6 +30,7 @@ _OBJECTS: Final = (
     "result", "settings", "origin", "process", "campaign", "station", "who", "versions", "pulses_fired",
     "pulses_uncertain", "pulses_half_selected", "instruments", "source",
 )  # fmt: skip
+_WHOLE: Final = ("text", "source")  # files that are kept whole
 _MOST: Final = 100_000  # crosspoints of a block
 _DEEPEST: Final = 40  # objects within each other
 
@@ -53,14 +55,30 @@ def checked(info: Mapping[str, Any], path: Path) -> dict[str, Any]:
         wrong.append(f"objects lie deeper than {_DEEPEST} within each other")
     if wrong:
         raise InputError(all_at_once(f"{path} is damaged", wrong))
-    return cast("dict[str, Any]", _printable(info))
+    return cast("dict[str, Any]", printable(info))
 
 
-def printable(text: str) -> str:
-    """Text without control characters (of terminals, of bidirectional writing); a tab or a new line is a space."""
-    if text.isprintable():
-        return text
-    return "".join(one if one.isprintable() else " " if one in "\t\n\r" else "\ufffd" for one in text)
+def printable(value: Any) -> Any:
+    """`value` with texts that no terminal takes for a command: control, format and bidirectional characters replaced.
+
+    Files that are kept whole (`text` of a station, `source` of a protocol) keep their lines, as they are only shown
+    where nothing is steered.
+    """
+    if isinstance(value, str):
+        return value if value.isprintable() else "".join(map(_harmless, value))
+    if isinstance(value, Mapping):
+        items = cast("Mapping[Any, Any]", value).items()
+        return {str(printable(str(k))): v if k in _WHOLE else printable(v) for k, v in items}
+    if isinstance(value, list):
+        return [printable(inner) for inner in cast("list[Any]", value)]
+    return value
+
+
+def _harmless(one: str) -> str:
+    """A character, a blank in place of one that ends a line, a mark in place of one that steers."""
+    if one in "\t\n\r\u2028\u2029":
+        return " "
+    return "\ufffd" if unicodedata.category(one) in ("Cc", "Cf", "Cs") else one
 
 
 def _is(value: object, kind: type) -> bool:
@@ -101,16 +119,6 @@ def _depth(value: object) -> int:
                 inner.extend(cast("list[object]", one))
         level = inner
     return depth
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return value if "\n" in value else printable(value)  # files that are kept whole have lines
-    if isinstance(value, Mapping):
-        return {printable(str(key)): _printable(inner) for key, inner in cast("Mapping[Any, Any]", value).items()}
-    if isinstance(value, list):
-        return [_printable(inner) for inner in cast("list[Any]", value)]
-    return value
 
 
 def _shown(value: object) -> str:

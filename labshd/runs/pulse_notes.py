@@ -11,7 +11,8 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, cast
 
-from labshd.runs.files import is_plain_file, unwritable
+from instruments.whole_files import read_text
+from labshd.runs.files import unwritable
 
 NOTES = "pulses.txt"
 FIRED = "pulses_fired"  # in run.json: the totals, by name of crosspoint
@@ -71,9 +72,7 @@ def fired_in(folder: Path, info: Mapping[str, Any]) -> dict[str, int] | None:
     if isinstance(kept, dict):
         return {str(name): int(count) for name, count in cast("dict[str, Any]", kept).items()}
     try:
-        if not is_plain_file(folder / NOTES):
-            raise FileNotFoundError(folder / NOTES)
-        lines = (folder / NOTES).read_text(encoding="utf-8").splitlines()
+        lines = read_text(folder / NOTES).splitlines()
     except (OSError, UnicodeDecodeError):
         return None
     parts = [line.split(" ") for line in lines]

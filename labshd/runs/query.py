@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InputError
+from instruments.whole_files import is_plain_file
 from labshd.common.toml_file import nearest
-from labshd.runs.files import is_plain_file, points_columns, points_name
+from labshd.runs.files import points_columns, points_name
 from labshd.runs.run import Run
 
 if TYPE_CHECKING:
@@ -100,6 +101,8 @@ def _first_line(error: Exception) -> str:
 
 def _add_points(connection: DuckDBPyConnection, found: Sequence[Run]) -> None:
     """The table `points` from the files of runs; files of one unit of conductance are read as one table."""
+    import duckdb
+
     parts: list[str] = []
     for number, unit in enumerate(sorted({run.unit for run in found})):
         files = {
@@ -113,7 +116,13 @@ def _add_points(connection: DuckDBPyConnection, found: Sequence[Run]) -> None:
             parts.append(_points_of(connection, f"files_{number}", unit, files))
     columns = ", ".join(f'NULL::{kind} AS "{name}"' for name, kind in _POINT_TYPES.items() if name != "conductance")
     empty = f'SELECT NULL::VARCHAR AS run, NULL::VARCHAR AS "array", {columns} WHERE false'
-    connection.execute("CREATE TABLE points AS " + " UNION ALL BY NAME ".join(parts or [empty]))
+    try:
+        connection.execute("CREATE TABLE points AS " + " UNION ALL BY NAME ".join(parts or [empty]))
+    except duckdb.Error as error:
+        raise InputError(
+            f"the readings of these runs cannot be read: {_first_line(error)}; were they edited by hand? "
+            "`labshd runs` names the folders; say which runs with --where"
+        ) from None
 
 
 _POINT_TYPES = {

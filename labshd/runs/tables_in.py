@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InputError, all_at_once
+from instruments.whole_files import read_bytes
 
 SHOWN = 20
 """Problems of a file that are listed; the rest is counted."""
@@ -71,9 +72,7 @@ def read_text_table(path: Path, *, header: bool) -> RawTable:
 
 def _lines(path: Path) -> list[str]:
     try:
-        if path.exists() and not path.is_file():
-            raise InputError(f"{path} is no file; a table of readings is needed")  # a pipe would be waited for
-        data = path.read_bytes()
+        data = read_bytes(path)
     except FileNotFoundError:
         raise InputError(f"{path}: there is no such file") from None
     except OSError as error:

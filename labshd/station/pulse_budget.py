@@ -15,7 +15,7 @@ from typing import Any, cast
 import numpy as np
 
 from instruments.errors import InputError
-from labshd.runs.files import is_plain_file
+from instruments.whole_files import read_bytes
 from labshd.runs.pulse_notes import fired_in
 from labshd.station.counted_runs import CountedRuns
 from labshd.station.schema import BenchFile, StationFile
@@ -66,9 +66,7 @@ def _look(folder: Path) -> dict[str, Any] | None:
 def _info(folder: Path) -> dict[str, Any] | None:
     """The run.json of a run on a bench; None for all else."""
     try:
-        if not is_plain_file(folder / "run.json"):
-            return None
-        data = (folder / "run.json").read_bytes()
+        data = read_bytes(folder / "run.json")
         if _REAL not in data:
             return None
         info = json.loads(data)

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InputError
+from instruments.whole_files import written_whole
 from labshd.training.loop import Training
 from labshd.training.tile import Tile
 
@@ -30,10 +31,9 @@ def save(training: Training, path: Path | str) -> Path:
             arrays[name] = value
         else:
             numbers[name] = value
-    part = target.with_name(target.name + ".part")
-    with part.open("wb") as file:
+    with written_whole(target) as passing, passing.open("wb") as file:
         np.savez_compressed(file, allow_pickle=False, _numbers=np.array(json.dumps(numbers)), **arrays)
-    return part.replace(target)
+    return target
 
 
 def resume(training: Training, path: Path | str) -> None:

@@ -51,7 +51,7 @@ WORDS: dict[str, Word] = {
     "cycle": Word("cycle"),
     "count": Word("how many"),
     "scatter": Word("scatter", "it is a scatter itself"),
-    "conductance": Word("conductance", MEASURED),
+    "conductance": Word("conductance", "where it is taken"),
     "conductance_before": Word("conductance before"),
     "conductance_after": Word("conductance after"),
     "symmetry_point": Word("symmetry point"),

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self, TypeAlias, cast
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, ValidationError, model_validator
 
 from instruments.errors import InputError, all_at_once
+from instruments.whole_files import read_text, written_whole
 from sim_device.models.device_model import DeviceModel
 from sim_device.models.formulas import model_named
 
@@ -145,9 +146,9 @@ class FittedDevice(_Part):
     def save(self, path: Path | str) -> Path:
         """Write the file (UTF-8 JSON), whole or not at all; gives the path."""
         target = Path(path)
-        part = target.with_name(target.name + ".part")
-        part.write_text(json.dumps(self.json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        return part.replace(target)
+        with written_whole(target) as passing:
+            passing.write_text(json.dumps(self.json(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        return target
 
     @classmethod
     def load(cls, path: Path | str) -> FittedDevice:
@@ -165,10 +166,8 @@ class FittedDevice(_Part):
 
 
 def _content(path: Path) -> dict[str, Any]:
-    if path.exists() and not path.is_file():  # a pipe would be waited for
-        raise InputError(f"{path}: no file of a fitted device")
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_text(path))
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; a fitted device is written by `labshd fit RUN`") from None
     except (OSError, UnicodeDecodeError) as error:

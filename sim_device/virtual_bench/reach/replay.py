@@ -12,6 +12,7 @@ from pathlib import Path
 
 from instruments.clock import Clock
 from instruments.errors import InputError, RunError
+from instruments.whole_files import read_text
 from instruments.wire_log import Message
 from sim_device.virtual_bench.reach.visa import Port
 
@@ -124,10 +125,8 @@ class RecordedPort(Port):
 def read_wire(path: Path) -> list[Message]:
     """Messages of a ``wire.jsonl``; a last line that was cut off is left away. `InputError` for any other."""
     messages: list[Message] = []
-    if path.exists() and not path.is_file():
-        raise InputError(f"{path} is no file; a replay needs the record of the wire")
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = read_text(path).split("\n")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}; a replay needs the record of the wire") from error
     except UnicodeDecodeError as error:

@@ -15,6 +15,7 @@ from pyvisa.constants import ResourceAttribute, StatusCode
 from pyvisa.highlevel import VisaLibraryBase
 
 from instruments.clock import Clock
+from instruments.errors import InputError
 from sim_device.virtual_bench.bounds import LONGEST
 
 if TYPE_CHECKING:
@@ -89,6 +90,16 @@ class _Session:
         }
 
 
+def _canonical(name: str) -> str:
+    try:
+        return str(rname.ResourceName.from_string(name))
+    except rname.InvalidResourceName:
+        raise InputError(
+            f"{name!r} is no VISA resource name, and an alias is known to the VISA library of its own computer alone: "
+            "write the name in full to rehearse, as 'TCPIP0::192.168.0.5::inst0::INSTR' or 'GPIB0::24::INSTR'"
+        ) from None
+
+
 class VirtualVisaLibrary(VisaLibraryBase):
     """The in-process library; made by `around`."""
 
@@ -99,7 +110,7 @@ class VirtualVisaLibrary(VisaLibraryBase):
     def around(cls, ports: Mapping[str, Port], clock: Clock) -> VirtualVisaLibrary:
         """A library of its own (PyVISA shares those with one path) that reaches `ports` by their resource names."""
         library = cls(f"virtual-bench-{next(_numbers)}")
-        library.ports = {str(rname.ResourceName.from_string(name)): port for name, port in ports.items()}
+        library.ports = {_canonical(name): port for name, port in ports.items()}
         library.clock = clock
         return library
 
@@ -136,7 +147,7 @@ class VirtualVisaLibrary(VisaLibraryBase):
 
     def reconnect(self, ports: Mapping[str, Port]) -> None:
         """From now on these connectors are reached, by sessions that are open as well."""
-        self.ports = {str(rname.ResourceName.from_string(name)): port for name, port in ports.items()}
+        self.ports = {_canonical(name): port for name, port in ports.items()}
         for session in self._sessions.values():
             session.port = self.ports[session.name]
 
