@@ -20,7 +20,8 @@ from training_common import BLACK, BLUE, FIGURES, ORANGE, figure, save, table
 
 from labshd.report.replay_report import figures_of
 from labshd.report.training_figures import portraits_figure
-from labshd.runs.files import read_json, read_table
+from labshd.runs.files import read_table
+from labshd.runs.json_files import read_json
 from labshd.runs.run import Run
 from labshd.station.station import Station, open_station
 from labshd.station_training.record import TWIN_STEPS

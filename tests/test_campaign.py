@@ -22,7 +22,8 @@ from labshd.campaign.schema import read_campaign
 from labshd.campaign.store import open_campaign
 from labshd.campaign.units import units_of
 from labshd.cli.command_line import main
-from labshd.runs.files import AppendFile, read_json, write_json
+from labshd.runs.files import AppendFile
+from labshd.runs.json_files import read_json, write_json
 from labshd.runs.run import list_runs
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"

@@ -14,7 +14,7 @@ from instruments.errors import InputError
 from labshd.cli.command_line import main
 from labshd.common.provenance import What, Where
 from labshd.runs.catalogue import Filter, find_runs, moment, query, table
-from labshd.runs.files import read_json, write_json
+from labshd.runs.json_files import read_json, write_json
 from labshd.runs.writer import RunWriter
 from protocols.common.protocol import Points
 

@@ -11,7 +11,8 @@ from labshd.common.locks import is_held
 from labshd.common.provenance import What, Where
 from labshd.recording.continuing import taken_before
 from labshd.runs import files as run_files
-from labshd.runs.files import AppendFile, TableFile, read_json, read_points
+from labshd.runs.files import AppendFile, TableFile, read_points
+from labshd.runs.json_files import read_json
 from labshd.runs.pulse_notes import NOTES
 from labshd.runs.run import open_run
 from labshd.runs.writer import LOCK_NAME, RunWriter

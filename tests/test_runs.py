@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from instruments.crosspoints import Pulse, PulsePair, Readings
 from instruments.errors import InputError, RunError
 from labshd.common.provenance import StationRecord, What, Where
-from labshd.runs.files import AppendFile, cell, plain, uncell, write_json
+from labshd.runs.files import AppendFile, cell, uncell
+from labshd.runs.json_files import plain, write_json
 from labshd.runs.run import list_runs, open_run, runs_folder
 from labshd.runs.writer import RunWriter
 from protocols.common.protocol import UNKNOWN_COUNT, Points, Series, known_counts, segments

@@ -15,7 +15,8 @@ from labshd.common.signals import Interrupts, ProcessSignals, Terminated, interr
 from labshd.common.station_of import PulsesOfRun
 from labshd.recording.ending import Ending
 from labshd.recording.recorder import record, recording, run_of
-from labshd.runs.files import AppendFile, write_json
+from labshd.runs.files import AppendFile
+from labshd.runs.json_files import write_json
 from labshd.runs.run import open_run
 from labshd.runs.writer import RunWriter
 from labshd.station import exits

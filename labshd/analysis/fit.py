@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from instruments.crosspoints import Status
 from instruments.errors import InputError
-from labshd.runs.files import read_json, write_json
+from labshd.runs.json_files import read_json, write_json
 from labshd.runs.run import Run
 from labshd.station.devices import FITTED
 from protocols.common.protocol import Series, known_counts, unknown_before

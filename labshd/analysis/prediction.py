@@ -13,7 +13,8 @@ from instruments.crosspoints import Status
 from instruments.errors import InputError
 from labshd.analysis.ensemble import SIMULATIONS, Band, Trace, replayed
 from labshd.analysis.fit import check_pulses
-from labshd.runs.files import TableFile, write_json
+from labshd.runs.files import TableFile
+from labshd.runs.json_files import write_json
 from labshd.runs.run import Run
 from labshd.station.devices import fitted_or_preset
 from protocols.common.protocol import UNKNOWN_COUNT, Series

@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -23,6 +22,7 @@ from instruments.errors import InputError, InstrumentError, LabshdError, RunErro
 from labshd.campaign import store
 from labshd.campaign.ledger import Ledger, Outcome
 from labshd.campaign.resumable import Journal, ResumableCrosspoints
+from labshd.campaign.run_progress import ShownInside
 from labshd.campaign.schema import CheckedCampaign, read_campaign
 from labshd.campaign.store import Campaign, outcome_of
 from labshd.campaign.units import Unit, units_of
@@ -130,23 +130,6 @@ def _refuse_other_station(campaign: Campaign, station: Station) -> None:
         )
 
 
-@dataclass
-class _Shown(Progress):
-    """Progress of one run, shown as a part of the campaign's."""
-
-    outer: Progress
-    title: str
-
-    def start(self, total: int | None) -> None:
-        self.outer.advance(0, 0, self.title)
-
-    def advance(self, steps: int, pulses: int, note: str) -> None:
-        self.outer.advance(0, pulses, f"{self.title}, {note}")
-
-    def stop(self) -> None:
-        """The campaign goes on."""
-
-
 class _Runner:
     """One process's part of a campaign."""
 
@@ -224,7 +207,7 @@ class _Runner:
     def _now(self, unit: Unit, cut_off: Run | None) -> None:
         title = f"{unit.number + 1} of {len(self.units)}, {unit.step.name} on {unit.place}"
         try:
-            run = self._record(unit, cut_off, _Shown(self.progress, title))
+            run = self._record(unit, cut_off, ShownInside(self.progress, title))
         except LabshdError as error:
             run = run_of(error)
             if run is None or _of_the_disk(error):

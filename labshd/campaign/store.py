@@ -16,8 +16,8 @@ from labshd.campaign.units import Unit, units_of
 from labshd.common import provenance
 from labshd.common.locks import is_held
 from labshd.common.toml_file import nearest
-from labshd.runs.files import read_json, write_json
 from labshd.runs.info import printable
+from labshd.runs.json_files import read_json, write_json
 from labshd.runs.run import Run, list_runs, runs_folder
 from labshd.runs.shows import shown
 from labshd.runs.writer import LOCK_NAME, new_folder

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from instruments.value_text import NOT_DETERMINED, NOT_IDENTIFIED, count_text, percent_text, value_text
-from protocols.common.result_words import MAIN, WORDS, Word, word_of
+from protocols.common.result_words import MAIN, WORDS, word_of
+from protocols.common.word import Word
 
 _SENTENCE = 40  # characters that fit into the cell of a table
 _UNITS = ("S", "V", "A", "s", "Hz", "ohm", "W", "normalised")

@@ -14,7 +14,8 @@ from instruments.value_text import plain_text
 from labshd.analysis.prediction import REPLAYED, REPLAYED_ROWS
 from labshd.report.page import Page, Section
 from labshd.report.replay_figures import Course, bands_figure
-from labshd.runs.files import read_json, read_table
+from labshd.runs.files import read_table
+from labshd.runs.json_files import read_json
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

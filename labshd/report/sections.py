@@ -11,7 +11,7 @@ from labshd.analysis.fit import fit_again
 from labshd.common import numbers
 from labshd.report.page import Page, Section
 from labshd.runs.run import Run
-from protocols.common.result_words import OF_FIT
+from protocols.common.fit_words import OF_FIT
 from sim_device.fit.noise import noise_json, noise_names
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from instruments.crosspoints import Readings, no_readings
 from instruments.errors import InputError
 from labshd.common.locks import is_held
-from labshd.runs.files import points_name, read_json, read_points, read_table, write_json
+from labshd.runs.files import points_name, read_points, read_table
 from labshd.runs.info import checked
+from labshd.runs.json_files import read_json, write_json
 from labshd.runs.shows import shown
 from labshd.runs.writer import FORMAT, FORMAT_VERSION, LOCK_NAME, NAME_KEYS
 from protocols.common.protocol import UNKNOWN_COUNT, Series, known_counts

@@ -18,16 +18,8 @@ from instruments.errors import InputError, RunError
 from labshd.common import provenance
 from labshd.common.locks import FileLock, is_held
 from labshd.common.provenance import StationRecord, What, Where
-from labshd.runs.files import (
-    AppendFile,
-    TableFile,
-    bytes_of_lines,
-    plain,
-    points_columns,
-    points_name,
-    points_rows,
-    write_json,
-)
+from labshd.runs.files import AppendFile, TableFile, bytes_of_lines, points_columns, points_name, points_rows
+from labshd.runs.json_files import plain, write_json
 from labshd.runs.order import next_number
 from labshd.runs.pulse_notes import FIRED, NOTES, UNCERTAIN, fired_in
 from protocols.common.protocol import Points, known_counts

@@ -23,7 +23,7 @@ from typing import Any
 from instruments.errors import BenchInUse, InputError, RunError, all_at_once
 from labshd.common import provenance
 from labshd.common.locks import FileLock, Held, is_held
-from labshd.runs.files import read_json, write_json
+from labshd.runs.json_files import read_json, write_json
 
 log = logging.getLogger(__name__)
 

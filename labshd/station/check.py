@@ -15,10 +15,10 @@ from instruments.units import text
 from labshd.common.environment import conflicts
 from labshd.runs.run import runs_folder
 from labshd.station import opening
-from labshd.station.opening import InstrumentReport, Opened
+from labshd.station.opening import InstrumentReport, Opened, link_to, lock_of, virtual_bench_of
 from labshd.station.pulse_budget import earlier_pulses
 from labshd.station.schema import BenchFile, CheckEntry, StationFile
-from labshd.station.station import link_to, lock_of, open_station, virtual_bench_of
+from labshd.station.station import open_station
 from labshd.station.station_file import read_station_file
 
 _READINGS = 5  # of the resistor: enough for a standard error

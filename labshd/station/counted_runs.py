@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, cast
 
 from instruments.errors import InputError, RunError
-from labshd.runs.files import read_json, write_text
+from labshd.runs.json_files import read_json, write_text
 from labshd.station.bench_lock import locks_folder
 
 log = logging.getLogger(__name__)

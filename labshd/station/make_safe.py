@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labshd.station import opening
-from labshd.station.opening import InstrumentReport
+from labshd.station.opening import InstrumentReport, link_to, virtual_bench_of
 from labshd.station.schema import BenchFile
-from labshd.station.station import link_to, virtual_bench_of
 from labshd.station.station_file import read_station_file
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from instruments.bench.bench import Bench
-from instruments.clock import Clock
+from instruments.clock import Clock, RealClock
 from instruments.crosspoints import Origin
 from instruments.errors import InputError, InstrumentError, LabshdError, NotAnswering, WrongInstrument, all_at_once
 from instruments.limits import Limits
@@ -18,6 +18,8 @@ from labshd.station.schema import BenchFile, InstrumentEntry, InstrumentsEntry
 
 if TYPE_CHECKING:
     from instruments.wire_log import Sink
+    from labshd.station.bench_lock import BenchLock
+    from sim_device.virtual_bench import VirtualBench
 
 
 Role = TypeVar("Role", bound=InstrumentRole)
@@ -219,3 +221,22 @@ def refuse_unreachable(toml: TomlFile, opened: dict[str, Opened], failed: list[I
 def close_all(opened: dict[str, Opened]) -> None:
     """Close the connections."""
     every(one.instrument.disconnect for one in opened.values())
+
+
+def lock_of(file: BenchFile, toml: TomlFile) -> BenchLock:
+    """The lock on all instruments of a bench; `BenchInUse` says who has them."""
+    from labshd.station.bench_lock import BenchLock
+
+    return BenchLock((entry.resource for entry in entries(file).values()), toml.path)
+
+
+def link_to(file: BenchFile, virtual: VirtualBench | None) -> Link:
+    """The way to the instruments, or to their twins."""
+    return Link(virtual.library(), virtual.clock) if virtual else Link(file.visa, RealClock())
+
+
+def virtual_bench_of(file: BenchFile, toml: TomlFile, seed: int | None = None) -> VirtualBench:
+    """The twins of a bench, with the device of its ``[rehearsal]`` behind them."""
+    from labshd.station.rehearsal import virtual_bench
+
+    return virtual_bench(file, toml.path.parent, seed=seed)

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from instruments.bench.block import BenchCrosspoints
-from instruments.bench.shared_lines import half_selected
 from instruments.clock import RealClock
 from instruments.crosspoints import Crosspoints
 from instruments.errors import InputError, InstrumentError
@@ -29,14 +28,13 @@ from labshd.common.toml_file import TomlFile, nearest
 from labshd.runs.run import runs_folder
 from labshd.station import opening
 from labshd.station.exits import BENCHES
-from labshd.station.opening import Link, Opened
-from labshd.station.pulse_budget import earlier_pulses
+from labshd.station.opening import Opened
+from labshd.station.run_pulses import RunPulses
 from labshd.station.schema import BenchFile, SimulatedFile, StationFile
 from labshd.station.station_file import read_station_file
 from labshd.station.wire_tap import Tap
 
 if TYPE_CHECKING:
-    from labshd.runs.pulse_notes import PulseNotes
     from labshd.station.bench_lock import BenchLock
     from sim_device.virtual_bench import VirtualBench
 
@@ -70,9 +68,7 @@ class Station:
         self._tap = tap
         self._lock = lock
         self._bench = block.bench if isinstance(block, BenchCrosspoints) else None
-        self._notes: PulseNotes | None = None
-        self._doubtful: dict[str, int] = {}  # pulses in doubt when the present run began
-        self._counted: set[Path] = set()  # folders whose runs count towards the budgets
+        self._run_pulses = RunPulses(self._bench, file, rehearsed=virtual is not None)
         self._process = os.getpid()
         self._user = threading.current_thread()  # who drove last
         belongs(block, self)
@@ -200,42 +196,22 @@ class Station:
             self._tap.keep(path)
 
     def count_earlier(self, runs: Path) -> None:
-        """Count what the runs in the folder `runs` gave the devices towards their budgets, once a folder.
-
-        Rehearsed and simulated devices have no past.
-        """
-        if self._bench is None or self.virtual is not None or (folder := runs.resolve()) in self._counted:
-            return
-        self._bench.count.add_earlier(earlier_pulses(self.file, folder))
-        self._counted.add(folder)
+        """Count what the runs in the folder `runs` gave the devices towards their budgets, once a folder."""
+        self._run_pulses.count_earlier(runs)
 
     def note_pulses(self, path: Path, before: Mapping[str, int]) -> None:
-        """From now on note pulses at `path` before they are fired, going on from the totals `before`.
-
-        To a rehearsed device all of a run is done again, so that nothing was before.
-        """
-        from labshd.runs.pulse_notes import PulseNotes
-
-        if self._bench is not None:
-            self._doubtful = dict(self._bench.count.doubtful)
-            self._notes = PulseNotes(path, before if self.virtual is None else {})
+        """From now on note pulses at `path` before they are fired, going on from the totals `before`."""
+        self._run_pulses.begin(path, before)
 
     def noted_pulses(self) -> PulsesOfRun | None:
         """End that; gives the pulses of the run, None where none were noted."""
-        notes, self._notes = self._notes, None
-        if notes is None or self._bench is None:
-            return None
-        notes.close()
-        doubtful = {name: n - self._doubtful.get(name, 0) for name, n in self._bench.count.doubtful.items()}
-        uncertain = {name: n for name, n in doubtful.items() if n > 0}
-        return PulsesOfRun(notes.totals, uncertain, half_selected(self._bench.wiring, notes.totals))
+        return self._run_pulses.end()
 
     def _before_pulses(self, name: str, count: int) -> None:
         self._permit()
         if by := self.asked_to_stop():
             raise Terminated(by)
-        if self._notes is not None:
-            self._notes(name, count)
+        self._run_pulses.note(name, count)
 
     def asked_to_stop(self) -> str | None:
         """Who asked, from another process, that what is done with the instruments ends; None while nobody has."""
@@ -291,8 +267,8 @@ def _open_bench(file: BenchFile, toml: TomlFile, rehearse: bool, seed: int | Non
             f"{toml.path} is opened in a thread, and the main thread has not imported labshd: nobody would switch the "
             "outputs off when the process is asked to end. Write `import labshd.station` where the script begins"
         )
-    virtual = virtual_bench_of(file, toml, seed) if rehearse else None
-    lock = None if rehearse else lock_of(file, toml)
+    virtual = opening.virtual_bench_of(file, toml, seed) if rehearse else None
+    lock = None if rehearse else opening.lock_of(file, toml)
     try:
         station = _opened_bench(file, toml, virtual, lock)
     except BaseException:
@@ -310,29 +286,10 @@ def _open_bench(file: BenchFile, toml: TomlFile, rehearse: bool, seed: int | Non
 
 
 def _opened_bench(file: BenchFile, toml: TomlFile, virtual: VirtualBench | None, lock: BenchLock | None) -> Station:
-    link, tap = link_to(file, virtual), Tap()
+    link, tap = opening.link_to(file, virtual), Tap()
     opened, failed = opening.open_each(file, link, tap)
     opening.refuse_unreachable(toml, opened, failed)
     names = file.grid()
     bench = opening.bench_of(file, opened, link.clock, "rehearsal" if virtual is not None else "bench")
     block = BenchCrosspoints(bench, np.array(names, dtype=np.str_))
     return Station(file, toml, block, names=names, opened=opened, tap=tap, virtual=virtual, lock=lock)
-
-
-def lock_of(file: BenchFile, toml: TomlFile) -> BenchLock:
-    """The lock on all instruments of a bench; `BenchInUse` says who has them."""
-    from labshd.station.bench_lock import BenchLock
-
-    return BenchLock((entry.resource for entry in opening.entries(file).values()), toml.path)
-
-
-def link_to(file: BenchFile, virtual: VirtualBench | None) -> Link:
-    """The way to the instruments, or to their twins."""
-    return Link(virtual.library(), virtual.clock) if virtual else Link(file.visa, RealClock())
-
-
-def virtual_bench_of(file: BenchFile, toml: TomlFile, seed: int | None = None) -> VirtualBench:
-    """The twins of a bench, with the device of its ``[rehearsal]`` behind them."""
-    from labshd.station.rehearsal import virtual_bench
-
-    return virtual_bench(file, toml.path.parent, seed=seed)

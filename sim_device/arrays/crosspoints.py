@@ -27,11 +27,13 @@ from instruments.crosspoints import (
     pair_of,
     steps_of,
 )
-from instruments.errors import InputError, LimitError
+from instruments.errors import InputError
 from instruments.foreseen import Foreseen
 from instruments.levels import Levels
 from instruments.limits import Limits
+from sim_device.arrays.budget import check_budget, foresee
 from sim_device.arrays.device_array import DeviceArray, Loop, Response, SimNoise
+from sim_device.arrays.known_devices import of_fitted, of_preset
 from sim_device.arrays.other_pulses import AppliedPair, applied
 from sim_device.arrays.simulated_reading import pulse_time, readings_at
 from sim_device.arrays.simulated_sweep import swept
@@ -45,7 +47,6 @@ from sim_device.models.voltage_law import VoltageLaw
 __all__ = ["NOMINAL", "SimCrosspoints", "SimNoise", "Spread"]
 
 NOMINAL = PulsePair(up=Pulse(1.0, 1e-6), down=Pulse(-1.0, 1e-6))
-COUNTED = 2**32 - 1  # pulses in the life of a simulated crosspoint: they number its random draws, 32 bits
 STREAMED = 65536  # readings that `stream` makes at once: large enough to be fast, small enough to keep memory flat
 
 
@@ -121,27 +122,13 @@ class SimCrosspoints(Crosspoints):
 
         Noise that was not identified is taken as 0. `more` are the other arguments of `SimCrosspoints`.
         """
-        found = fitted.noise
-        given: dict[str, Any] = {
-            "noise": SimNoise(found.cycle_to_cycle or 0.0, found.read or 0.0, found.write or 0.0),
-            "initial": fitted.measured.last if fitted.measured else None,
-            "unit": fitted.unit,
-            "details": {"fitted_from": fitted.provenance.run, "accepted": fitted.verdict.accepted},
-        }
-        if fitted.provenance.read_voltage_V:
-            given["read_voltage"] = fitted.provenance.read_voltage_V
-        return cls(fitted.model(), shape, **(given | more))
+        return cls(fitted.model(), shape, **(of_fitted(fitted) | more))
 
     @classmethod
     def from_preset(cls, device: str | Preset, /, shape: tuple[int, int] = (1, 1), **more: Any) -> SimCrosspoints:
         """Devices with published parameters, such as "li-ecram" (`sim_device.models.presets`), mapped to siemens."""
         chosen = preset(device) if isinstance(device, str) else device
-        given: dict[str, Any] = {
-            "noise": SimNoise(chosen.cycle_to_cycle, chosen.read_noise, chosen.write_noise),
-            "spread": chosen.spread,
-            "details": {"preset": chosen.name, "source": chosen.source},
-        }
-        return cls(chosen.model, shape, **(given | more))
+        return cls(chosen.model, shape, **(of_preset(chosen) | more))
 
     @property
     def origin(self) -> Origin:
@@ -177,15 +164,8 @@ class SimCrosspoints(Crosspoints):
 
     def foresee(self, foreseen: Foreseen, counted: Mapping[str, int] | None = None) -> None:
         """Against the limits, where there are any."""
-        if self._limits is None:
-            return
-        for pulse in foreseen.shapes:
-            self._limits.check_pulse(pulse)
-        foreseen.check_levels(self._limits)
-        most, spent = foreseen.at_most(self._limits, self.shape), self.pulses_applied
-        for row, column in np.ndindex(*self.shape):
-            name = self.name if self.shape == (1, 1) else f"{self.name}[{row}, {column}]"
-            foreseen.check_budget(self._limits, name, int(most[row, column]), int(spent[row, column]))
+        if self._limits is not None:
+            foresee(foreseen, self._limits, self.pulses_applied, self.name)
 
     def pulse(self, counts: ArrayLike, pulses: PulsePair | None = None) -> None:
         """Apply `counts` pulses; see `Crosspoints.pulse`. Another pair than this block's own needs a `law`."""
@@ -292,15 +272,7 @@ class SimCrosspoints(Crosspoints):
         """Refuse `more` pulses beyond the budget of any crosspoint."""
         if self._limits is None:
             return
-        spent = np.where(more > 0, self.pulses_applied, 0)
-        row, column = np.unravel_index(np.argmax(spent + more), self.shape)
-        asked = int(more[row, column])
-        if int(spent[row, column]) + asked > COUNTED:
-            raise LimitError(
-                f"{asked} more pulses on {self.name}[{row}, {column}] after {spent[row, column]} are beyond {COUNTED}, "
-                "as many as a simulated crosspoint counts; make the crosspoints anew"
-            )
-        self._limits.check_budget(int(spent[row, column]), asked, f"{self.name}[{row}, {column}]")
+        check_budget(more, self.pulses_applied, self._limits, self.name)
 
     def _trace(self, counts: NDArray[Any], pair: AppliedPair, response: Response | None = None) -> Readings:
         signed = counts if pair.sign > 0 else -counts

@@ -129,6 +129,7 @@ def _repeats(count: float, scatter: float, read: float, at: int, score: FloatArr
     return -0.5 * ((count - 1.0) * math.log(2.0 * math.pi * read) + scatter / read + math.log(count))
 
 
+# One loop, longer than others: calls within it, with their arrays, took a third of the time of a fit.
 @compiled
 def _log_likelihood_of_straight(theta: FloatArray, trace: Rows, score: FloatArray, info: FloatArray) -> float:
     """The same for straight steps without write noise and drift: the bulk of all work, so without its generality."""

@@ -55,6 +55,7 @@ def _share(history, way, since):
     return 1.0 - history[way, 0] * math.exp(-since / history[way, 1])
 
 
+# One loop, longer than others: what goes from reading to reading are nine numbers that each line uses.
 @njit(cache=True)
 def measured_likelihood(y, pulses, starts, steps, scatter, history, ramp, read, proportional, zero, tails, last):
     """Log-likelihood of readings `y` (NaN: missing) by an extended Kalman filter of (x, ln factor of the ramp).
