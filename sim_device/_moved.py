@@ -26,7 +26,7 @@ MOVED = {
     "sim_device.virtual_bench.device_parameters": "sim_device.virtual_bench.devices.device_parameters",
     "sim_device.virtual_bench.flex": "sim_device.virtual_bench.languages.flex",
     "sim_device.virtual_bench.generator": "sim_device.virtual_bench.boxes.common.generator",
-    "sim_device.virtual_bench.halves": "sim_device.virtual_bench.boxes.halves",
+    "sim_device.virtual_bench.halves": "sim_device.virtual_bench.boxes.half_select",
     "sim_device.virtual_bench.hislip": "sim_device.virtual_bench.reach.hislip",
     "sim_device.virtual_bench.keithley_2400": "sim_device.virtual_bench.boxes.keithley_2400.smu",
     "sim_device.virtual_bench.keithley_2400_measuring": "sim_device.virtual_bench.boxes.keithley_2400.measuring",

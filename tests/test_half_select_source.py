@@ -11,7 +11,7 @@ from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.wire import Wire
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.boxes.halves import HalfSelect81160ATwin
+from sim_device.virtual_bench.boxes.half_select import HalfSelect81160ATwin
 
 LIMITS = Limits(pulse_voltage=4.0, pulse_width=1e-2, read_voltage=0.5, current=1e-3, pulses_per_crosspoint=1000)
 NAME = "TCPIP0::it::inst0::INSTR"

@@ -11,7 +11,7 @@ from instruments.errors import CommandRefused, InputError
 from instruments.limits import Limits
 from instruments.wire import Wire
 from sim_device.virtual_bench import VirtualBench, make_devices
-from sim_device.virtual_bench.boxes.twins import TWINS
+from sim_device.virtual_bench.boxes.twins import twins
 from sim_device.virtual_bench.devices.device import ECRAM, RRAM, DeviceParameters, VirtualDevice
 from sim_device.virtual_bench.devices.device import known as kinds
 
@@ -286,7 +286,7 @@ def test_other_programs_reach_the_twins_through_pyvisa():
 
 
 def test_every_driver_has_a_twin_and_an_identity_that_it_recognises():
-    assert set(TWINS) == set(known())
+    assert set(twins()) == set(known())
     for name, driver_known in known().items():
         wiring = Wiring(Kind.THREE_TERMINAL, MatrixCabling(1, "A", "B", "C", COLUMNS))
         bench = VirtualBench(wiring, make_devices(["a", "b"], "ecram", seed=1), {SMU: name})

@@ -15,6 +15,7 @@ from pymeasure.adapters import Adapter
 
 from instruments.crosspoints import Pulse
 from instruments.drivers.common.burst_generator import BurstGenerator, Commands, trigger
+from instruments.drivers.common.known import Known
 from instruments.drivers.common.scpi import Scpi
 from instruments.drivers.keysight_33500b import Keysight33500B, Keysight33600A
 from instruments.drivers.keysight_81160a import Keysight81160A
@@ -130,3 +131,16 @@ class HalfSelect33600A(HalfSelect):
     """A 33612A or 33622A."""
 
     first, second = Keysight33600A, Second33600A
+
+
+DRIVERS = {
+    "keysight-33500b-halves": Known(
+        "HalfSelect33500B", "generator", ",335", "Keysight 33500B, both channels as half-select voltages"
+    ),
+    "keysight-33600a-halves": Known(
+        "HalfSelect33600A", "generator", ",336", "Keysight 33600A, both channels as half-select voltages"
+    ),
+    "keysight-81160a-halves": Known(
+        "HalfSelect81160A", "generator", "81160A", "Keysight 81160A, both channels as half-select voltages"
+    ),
+}

@@ -7,7 +7,7 @@ reset range, integration and compliance and switch the source on. Never tried on
 from __future__ import annotations
 
 from datetime import date
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from pymeasure.adapters import Adapter
 
@@ -20,7 +20,9 @@ from instruments.drivers.common.fixed_ranges import (
     measurement,
     smallest,
 )
+from instruments.drivers.common.known import Known
 from instruments.drivers.common.scpi import Scpi
+from instruments.drivers.common.smu_pulses import SmuPulses, Spelling
 from instruments.errors import InputError, LimitError
 from instruments.limits import Limits
 from instruments.roles import Interlock, Measurement, SourceMeasureUnit
@@ -107,3 +109,32 @@ def _measurement(voltage: float, current: float, status: float) -> Measurement:
     return measurement(
         voltage, current, limited=bool(word & (COMPLIANCE | RANGE_COMPLIANCE)), overrange=bool(word & OVERRANGE)
     )
+
+
+class Keithley2400Pulses(SmuPulses):
+    """A Keithley 2400."""
+
+    spelling: ClassVar[Spelling] = Spelling(
+        setup=":SOUR:CLE:AUTO OFF;:SOUR:FUNC VOLT;:SOUR:VOLT:MODE FIX;:SOUR:DEL 0;:SYST:RSEN OFF",
+        source_range=":SOUR:VOLT:RANG",
+        limit=":SENS:CURR:PROT",
+        level=":SOUR:VOLT",
+        output=":OUTP {}",
+        is_on=":OUTP?",
+        voltage_ranges=(0.2, 2.0, 20.0),
+        current=1.05,
+    )
+
+
+DRIVERS = {
+    "keithley-2400": Known(
+        "Keithley2400", "smu", "MODEL 2400", "Keithley 2400 source-measure unit", box="keithley-2400"
+    ),
+    "keithley-2400-pulses": Known(
+        "Keithley2400Pulses",
+        "generator",
+        "MODEL 2400",
+        "Keithley 2400 as a slow pulse source",
+        box="keithley-2400",
+    ),
+}

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
+from instruments.drivers.common.known import Known, MatrixSize
 from instruments.drivers.common.scpi import Scpi
 from instruments.errors import InputError, InstrumentError
 from instruments.limits import Limits
@@ -79,3 +80,10 @@ def _channels(listed: str) -> frozenset[str]:
     """Channels of a list such as ``(@1!1!2,1!3!4)``."""
     inside = listed.strip().removeprefix("(@").removesuffix(")")
     return frozenset(part.strip() for part in inside.split(",") if part.strip())
+
+
+DRIVERS = {
+    "keithley-7001": Known(
+        "Keithley7001", "matrix", "MODEL 7001", "Keithley 7001 switch system", MatrixSize(2, "ABCD", 10)
+    ),
+}

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from pymeasure.adapters import Adapter
 
+from instruments.drivers.common.known import Known, MatrixSize
 from instruments.drivers.common.tsp import Tsp
 from instruments.errors import InputError, InstrumentError
 from instruments.limits import Limits
@@ -84,3 +85,10 @@ def _move(wanted: frozenset[str]) -> str:
 @lru_cache(maxsize=4096)
 def _channels(listed: str) -> frozenset[str]:
     return frozenset() if listed in ("nil", "") else frozenset(re.split("[;,]", listed))
+
+
+DRIVERS = {
+    "keithley-707b": Known(
+        "Keithley707B", "matrix", "707B", "Keithley 707B switching matrix", MatrixSize(6, "ABCDEFGH", 12)
+    ),
+}

@@ -12,6 +12,7 @@ from pymeasure.adapters import Adapter
 
 from instruments.drivers.common.burst_generator import BurstGenerator, Commands
 from instruments.drivers.common.connected import si
+from instruments.drivers.common.known import Known
 from instruments.limits import Limits
 
 
@@ -68,3 +69,9 @@ class Keysight33600A(Keysight33500B):
 
     def __init__(self, adapter: Adapter, limits: Limits, name: str = "Keysight 33600A", **kwargs: Any) -> None:
         super().__init__(adapter, limits, name, **kwargs)
+
+
+DRIVERS = {
+    "keysight-33500b": Known("Keysight33500B", "generator", ",335", "Keysight 33500B waveform generator"),
+    "keysight-33600a": Known("Keysight33600A", "generator", ",336", "Keysight 33600A waveform generator"),
+}

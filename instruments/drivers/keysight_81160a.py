@@ -12,6 +12,7 @@ from pymeasure.adapters import Adapter
 
 from instruments.drivers.common.burst_generator import BurstGenerator, Commands
 from instruments.drivers.common.connected import si
+from instruments.drivers.common.known import Known
 from instruments.limits import Limits
 
 LOAD: Final = 1e6  # [ohm] the largest finite load that can be told
@@ -56,3 +57,8 @@ class Keysight81160A(BurstGenerator):
     def is_off(self) -> bool:
         """Whether the instrument says that both outputs are off."""
         return self.ask(":OUTP1?").strip() == "0" and self.ask(":OUTP2?").strip() == "0"
+
+
+DRIVERS = {
+    "keysight-81160a": Known("Keysight81160A", "generator", "81160A", "Keysight 81160A pulse generator"),
+}

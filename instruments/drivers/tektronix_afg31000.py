@@ -12,6 +12,7 @@ from pymeasure.adapters import Adapter
 
 from instruments.drivers.common.burst_generator import BurstGenerator, Commands
 from instruments.drivers.common.connected import si
+from instruments.drivers.common.known import Known
 from instruments.limits import Limits
 
 
@@ -56,3 +57,10 @@ class TektronixAFG31000(BurstGenerator):
     def is_off(self) -> bool:
         """Whether the instrument says that the output of channel 1 is off; a second channel is not cabled."""
         return self.ask(":OUTP1:STAT?").strip() == "0"
+
+
+DRIVERS = {
+    "tektronix-afg31000": Known(
+        "TektronixAFG31000", "generator", "TEKTRONIX,AFG3", "Tektronix AFG31000 or AFG3000 generator"
+    ),
+}

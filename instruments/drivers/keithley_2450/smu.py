@@ -21,8 +21,8 @@ from instruments.drivers.common.fixed_ranges import (
     smallest,
 )
 from instruments.drivers.common.list_unit import ListUnit
-from instruments.drivers.common.smu_pulses import Keithley2450Pulses
 from instruments.drivers.keithley_2450.list_sweep import SteppedList
+from instruments.drivers.keithley_2450.pulses import Keithley2450Pulses
 from instruments.errors import LimitError
 from instruments.limits import Limits
 from instruments.roles import Interlock, Measurement, PulseSource

@@ -22,8 +22,8 @@ from instruments.drivers.common.fixed_ranges import (
     smallest,
 )
 from instruments.drivers.common.list_unit import ListUnit
-from instruments.drivers.common.smu_pulses import KeysightB2902BPulses
 from instruments.drivers.keysight_b2902b.list_sweep import ListSweep, TriggeredBursts
+from instruments.drivers.keysight_b2902b.pulses import KeysightB2902BPulses
 from instruments.errors import LimitError
 from instruments.limits import Limits
 from instruments.roles import Measurement, PulseSource

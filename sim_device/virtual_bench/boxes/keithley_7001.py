@@ -118,3 +118,8 @@ def _complete() -> None:
 
 
 _complete()
+
+
+TWINS = {
+    "keithley-7001": "Keithley7001Twin",
+}

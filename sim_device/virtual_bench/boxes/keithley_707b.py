@@ -133,3 +133,8 @@ class Keithley707BTwin(TspTwin):
         if relay.slot not in self.cards:
             raise TspError(1107, f"Parameter error: slot {relay.slot} is empty")
         return relay
+
+
+TWINS = {
+    "keithley-707b": "Keithley707BTwin",
+}

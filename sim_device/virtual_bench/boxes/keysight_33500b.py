@@ -188,3 +188,9 @@ class Keysight33600ATwin(Keysight33500BTwin):
     settings = settings(5e-9, 2.9e-9)
     tree: ClassVar[CommandTree] = tree_of(settings, 2.9e-9)
     model: ClassVar[str] = "33622A"
+
+
+TWINS = {
+    "keysight-33500b": "Keysight33500BTwin",
+    "keysight-33600a": "Keysight33600ATwin",
+}

@@ -191,3 +191,8 @@ def _complete() -> None:
 
 
 _complete()
+
+
+TWINS = {
+    "keysight-81160a": "Keysight81160ATwin",
+}

@@ -132,3 +132,8 @@ class TektronixAFG31000Twin(GeneratorTwin):
 
 
 TektronixAFG31000Twin.tree.add(":TRIGger[:SEQuence][:IMMediate]", Entry(set=no_arguments(lambda twin: twin.trigger())))
+
+
+TWINS = {
+    "tektronix-afg31000": "TektronixAFG31000Twin",
+}

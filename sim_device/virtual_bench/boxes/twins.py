@@ -1,36 +1,25 @@
-"""Which twin stands in for which driver; each is imported only when asked for."""
+"""Which twin stands in for which driver: found by their files, each imported only when asked for.
+
+Every module of this package, and every one that an installed package names as an entry point of the group
+"labshd.twins", says in `TWINS` for which drivers it has a twin, as "Class" or, of a package, as "module:Class".
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from pkgutil import iter_modules
+from types import MappingProxyType
 from typing import NamedTuple, Protocol, TypeAlias, cast
 
 from instruments.errors import InputError
 from sim_device.virtual_bench.circuit.surroundings import Circuit
 
-TWINS = {
-    "keithley-2400": "keithley_2400.measuring:Keithley2400Twin",
-    "keithley-2400-pulses": "keithley_2400.measuring:Keithley2400Twin",
-    "keithley-2450": "keithley_2450.buffers:Keithley2450Twin",
-    "keithley-2450-pulses": "keithley_2450.buffers:Keithley2450Twin",
-    "keithley-2600b": "keithley_2600b.smu:Keithley2600BTwin",
-    "keithley-2600b-channel-b": "keithley_2600b.smu:Keithley2600BTwin",
-    "keithley-2600b-channel-b-pulses": "keithley_2600b.smu:Keithley2600BTwin",
-    "keithley-7001": "keithley_7001:Keithley7001Twin",
-    "keithley-707b": "keithley_707b:Keithley707BTwin",
-    "keysight-33500b": "keysight_33500b:Keysight33500BTwin",
-    "keysight-33500b-halves": "halves:HalfSelect33500BTwin",
-    "keysight-33600a": "keysight_33500b:Keysight33600ATwin",
-    "keysight-33600a-halves": "halves:HalfSelect33600ATwin",
-    "keysight-81160a": "keysight_81160a:Keysight81160ATwin",
-    "keysight-81160a-halves": "halves:HalfSelect81160ATwin",
-    "keysight-b1500a-smu": "keysight_b1500a.analyser:KeysightB1500ATwin",
-    "keysight-b1500a-spgu": "keysight_b1500a.analyser:KeysightB1500ATwin",
-    "keysight-b2902b": "keysight_b2902b.commands:KeysightB2902BTwin",
-    "keysight-b2902b-pulses": "keysight_b2902b.commands:KeysightB2902BTwin",
-    "tektronix-afg31000": "tektronix_afg31000:TektronixAFG31000Twin",
-}
+GROUP = "labshd.twins"
+NO_TWINS = ("common", "twins")  # modules here that are none
 AS_BIAS = "bias"  # the role of a source-measure unit that stands where the bias source does
 AS_GENERATOR = "-pulses"  # names of drivers whose source-measure unit stands where the generator does
 
@@ -70,17 +59,32 @@ class Cabled(NamedTuple):
 Plugged: TypeAlias = "str | Sequence[Cabled]"  # a driver name, or the roles of one box
 
 
+@cache
+def twins() -> Mapping[str, str]:
+    """Driver -> module:class of its twin."""
+    here = Path(__file__)
+    own = [f"{__package__}.{one.name}" for one in iter_modules([str(here.parent)]) if one.name not in NO_TWINS]
+    found: dict[str, str] = {}
+    for module in (*own, *(one.value for one in entry_points(group=GROUP))):
+        said: dict[str, str] = getattr(import_module(module), "TWINS", {})
+        for driver, place in said.items():
+            inside, colon, of = place.rpartition(":")
+            found[driver] = f"{module}.{inside}:{of}" if colon else f"{module}:{of}"
+    return MappingProxyType(dict(sorted(found.items())))
+
+
 def make_twin(plugged: Plugged, circuit: Circuit) -> Twin:
     """The twin for a driver name, or for the roles of one box, in a circuit; `InputError` where there is none."""
     roles = [Cabled(plugged)] if isinstance(plugged, str) else list(plugged)
+    known = twins()
     for role in roles:
-        if role.driver not in TWINS:
-            raise InputError(f"there is no virtual twin for {role.driver!r}; known are {', '.join(sorted(TWINS))}")
+        if role.driver not in known:
+            raise InputError(f"there is no virtual twin for {role.driver!r}; known are {', '.join(known)}")
     driver = roles[0].driver
-    module, name = TWINS[driver].split(":")
-    if len({TWINS[role.driver].split(":")[0] for role in roles}) > 1:
+    module, name = known[driver].split(":")
+    if len({known[role.driver].split(":")[0] for role in roles}) > 1:
         raise InputError(f"{' and '.join(role.driver for role in roles)} are not one box")
-    inside = import_module(f"sim_device.virtual_bench.boxes.{module}")
+    inside = import_module(module)
     if hasattr(inside, "in_roles"):  # a box that plays several roles makes itself of them
         return cast(Twin, inside.in_roles(circuit, [(role, _seen(circuit, role)) for role in roles]))
     if len(roles) > 1:

@@ -96,3 +96,10 @@ class HalfSelect33600ATwin(BothOutputs, Keysight33600ATwin):
 
     def _runs_freely(self, channel: int) -> bool:
         return not self.value("burst", channel) or self.value("trigger", channel) in ("IMM", "TIM")
+
+
+TWINS = {
+    "keysight-33500b-halves": "HalfSelect33500BTwin",
+    "keysight-33600a-halves": "HalfSelect33600ATwin",
+    "keysight-81160a-halves": "HalfSelect81160ATwin",
+}
