@@ -92,7 +92,7 @@ class InstrumentRole(ABC):
         self.check_errors()
 
     off_time = 0.0
-    """[s] that an output takes to open after the instrument says that it is off, where its manual says so."""
+    """[s] that an output takes to open after the instrument says that it is off: its manual's, or the station's."""
 
     @abstractmethod
     def is_off(self) -> bool:

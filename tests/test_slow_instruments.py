@@ -12,6 +12,7 @@ from sim_device.virtual_bench.faults.delays import Delay, arrived, slow_down
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 import hot_relays
+import hot_relays_tcp
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
 
@@ -80,6 +81,29 @@ def test_the_time_that_an_output_takes_to_open_is_waited_for():
         begun = clock.now()
         block[0, 0].pulse(1)
         assert clock.now() - begun == pytest.approx(usual + 0.25, abs=1e-6)
+
+
+def test_a_station_file_says_how_long_an_output_takes_to_open(tmp_path):
+    text = (STATIONS / "ecram.toml").read_text(encoding="utf-8")
+    at = text.index("[instruments.smu]") + len("[instruments.smu]\n")
+    (tmp_path / "bench.toml").write_text(text[:at] + 'off_time = "250 ms"\n' + text[at:], encoding="utf-8")
+    took = []
+    for file in (STATIONS / "ecram.toml", tmp_path / "bench.toml"):
+        with open_station(file, rehearse=True) as station:
+            station["A1"].read()
+            begun = station.virtual.clock.now()
+            station["A1"].pulse(1)
+            took.append(station.virtual.clock.now() - begun)
+    assert took[1] == pytest.approx(took[0] + 0.25, abs=1e-6)
+
+
+@pytest.mark.parametrize("slow", ["bias", "matrix"])
+def test_relays_move_cold_over_tcp_too(tmp_path, slow):
+    protocol = hot_relays.PROTOCOLS["update-response"]
+    moves, hot, ended = hot_relays_tcp.moved(STATIONS / "1t1r.toml", protocol, slow, 3e-3, tmp_path)
+    assert ended == "finished"
+    assert moves > 50
+    assert hot == 0
 
 
 def test_a_run_that_went_well_ends_cold():

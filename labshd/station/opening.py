@@ -122,13 +122,17 @@ def connect(
     classes = {role: cast("Callable[..., InstrumentRole]", drivers.load(e.driver)) for role, e in box.roles.items()}
     wire = Wire(box.resource, link.library, instrument=box.name, clock=link.clock, sink=sink)
     try:
-        return {
+        made = {
             role: classes[role](wire, limits(role), **({} if entry.channel is None else {"channel": entry.channel}))
             for role, entry in box.roles.items()
         }
     except BaseException:
         wire.close()
         raise
+    for role, entry in box.roles.items():
+        if entry.off_time is not None:
+            made[role].off_time = entry.off_time
+    return made
 
 
 def _identify(here: Mapping[str, Opened], box: Box) -> None:

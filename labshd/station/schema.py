@@ -67,6 +67,9 @@ class InstrumentEntry(_Entry):
     resource: str
     serial: str | None = Field(default=None, description="part of the identity that must match")
     channel: int | None = Field(default=None, ge=1, description="of a box with several: its slot or channel number")
+    off_time: Seconds | None = Field(
+        default=None, ge=0, le=10, description="time its output takes to open after it says that it is off"
+    )
 
 
 class InstrumentsEntry(_Entry):
