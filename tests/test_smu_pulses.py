@@ -4,7 +4,9 @@ import pytest
 from pymeasure.test import expected_protocol
 
 from instruments.crosspoints import Pulse
-from instruments.drivers.common.smu_pulses import Keithley2400Pulses, Keithley2450Pulses, KeysightB2902BPulses
+from instruments.drivers.keithley_2400 import Keithley2400Pulses
+from instruments.drivers.keithley_2450.pulses import Keithley2450Pulses
+from instruments.drivers.keysight_b2902b.pulses import KeysightB2902BPulses
 from instruments.errors import InstrumentError, LimitError
 from instruments.limits import Limits
 

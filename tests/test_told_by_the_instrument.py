@@ -10,7 +10,7 @@ from instruments.clock import VirtualClock
 from instruments.crosspoints import Pulse, Status
 from instruments.drivers.common.burst_generator import QUICK, BurstGenerator, trigger
 from instruments.drivers.common.fixed_ranges import check_count
-from instruments.drivers.common.smu_pulses import Keithley2450Pulses
+from instruments.drivers.keithley_2450.pulses import Keithley2450Pulses
 from instruments.errors import CommandRefused, InputError, InstrumentError, NotAnswering
 from instruments.roles import Measurement
 
