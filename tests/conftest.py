@@ -19,9 +19,10 @@ def signals_count() -> None:
         return
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    hung_up = getattr(signal, "SIGHUP", None)  # Windows has none
-    if hung_up is not None and signal.getsignal(hung_up) is signal.SIG_IGN:
-        signal.signal(hung_up, signal.SIG_DFL)
+    for name in ("SIGHUP", "SIGQUIT"):  # Windows has neither
+        one = getattr(signal, name, None)
+        if one is not None and signal.getsignal(one) is signal.SIG_IGN:
+            signal.signal(one, signal.SIG_DFL)
 
 
 @pytest.fixture(autouse=True, scope="session")

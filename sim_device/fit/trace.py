@@ -13,6 +13,7 @@ from instruments.errors import InputError, all_at_once
 # States that were read: with fewer the standard errors are not honest. Soft bounds of 1/s = 7 to 10 pulses, n up and n
 # down, 100 traces each: the 95 % interval of the symmetry point misses in 52, 28, 10, 3 % for n = 4, 6, 8, 10.
 FEWEST = 20
+IN_A_ROW = 10  # readings whose mean tells an offset from noise
 
 
 @dataclass(frozen=True)
@@ -139,12 +140,7 @@ def _problems(
         problems.append("there is no pulse in it, so nothing can be said of steps; for noise run `read-noise`")
     if np.any(np.isinf(g)):
         problems.append(f"{np.sum(np.isinf(g))} readings are infinite; leave a missing one empty (NaN)")
-    if unit == "S" and np.any(g < 0):
-        first = int(np.flatnonzero(g < 0)[0])
-        problems.append(
-            f"{np.sum(g < 0)} readings are negative (the first, number {first + 1}, is {g[first]:.4g} S): subtract the "
-            "offset of the instrument, leave them out, or say that the unit is normalised"
-        )
+    problems += _below_zero(g) if unit == "S" else []
     finite = g[np.isfinite(g)]
     if len(finite) > 1 and np.ptp(finite) == 0:
         problems.append(f"all {len(finite)} readings are {finite[0]:.6g}: the device, or its reading, is stuck")
@@ -155,6 +151,26 @@ def _problems(
             f"{len(finite)} readings are too few to tell steps from noise with an honest error; {FEWEST} are needed"
         )
     return problems
+
+
+def _below_zero(g: FloatArray) -> list[str]:
+    """A reading below zero by noise is a reading; where the mean of ten is below zero by more, there is an offset."""
+    rows = np.flatnonzero(np.isfinite(g))
+    finite = g[rows]
+    if len(finite) < 2 or np.all(finite >= 0):
+        return []
+    change = np.diff(finite)
+    noise = 1.4826 * float(np.median(np.abs(change - np.median(change)))) / np.sqrt(2) or float(np.std(change))
+    n = min(IN_A_ROW, len(finite))
+    means = np.convolve(finite, np.full(n, 1 / n), "valid")
+    worst = int(np.argmin(means))
+    if means[worst] >= -4 * noise / np.sqrt(n):  # four standard errors: one of a thousand readings would not reach it
+        return []
+    return [
+        f"readings {rows[worst] + 1} to {rows[worst + n - 1] + 1} are negative, {means[worst]:.4g} S in the mean, and "
+        f"not by noise, which is {noise:.2g} S: subtract the offset of the instrument, leave them out, or say that the "
+        "unit is normalised"
+    ]
 
 
 def _begins(labels: NDArray[np.generic], finite: NDArray[np.bool_]) -> IntArray:
