@@ -228,7 +228,11 @@ GOOD = ramps(0)
         ([], [], "holds no reading"),
         ([1, 1], [np.nan, np.nan], "holds no reading"),
         ([1] * 50, [2e-6] * 50, "stuck"),
-        (GOOD[0], GOOD[1] - 5e-6, "negative"),
+        (
+            GOOD[0],
+            GOOD[1] - 5e-6,
+            "readings 952 to 961 are negative, -3.894e-06 S in the mean, and not by noise",
+        ),
         (GOOD[0], np.where(np.arange(1000) == 3, np.inf, GOOD[1]), "1 readings are infinite"),
         (GOOD[0] * 0.5, GOOD[1], "whole signed numbers"),
         (GOOD[0] * 0, GOOD[1], "there is no pulse"),
@@ -239,6 +243,21 @@ GOOD = ramps(0)
 def test_bad_input_is_told_without_a_fit(pulses: object, g: object, told: str) -> None:
     with pytest.raises(InputError, match=told):
         fit_trace(pulses, g)
+
+
+def test_readings_below_zero_by_noise_are_readings() -> None:
+    """A window that begins at 0 S, read with noise: every trace is fitted, the symmetry point found."""
+    window = SoftBounds(0.0, 40e-6, 0.01, 0.015)
+    (true,) = window.symmetry_points()
+    steps = {"up": lambda g: float(window.step_up(g)), "down": lambda g: float(window.step_down(g))}
+    below = within = 0
+    for seed in range(20):
+        pulses, g = ramps(seed, **steps, counts=np.repeat([1, -1, 1, -1], 300), read=0.3e-6, start=0.5e-6)
+        below += bool(np.any(g < 0))
+        point = fit_trace(pulses, g).symmetry_point
+        within += point is not None and point.interval[0] <= true.conductance <= point.interval[1]
+    assert below >= 10
+    assert within >= 16  # of 20 intervals that hold with chance 0.95, fewer than 16 with chance 0.003
 
 
 def _measured_ramps() -> tuple[np.ndarray, np.ndarray, np.ndarray]:

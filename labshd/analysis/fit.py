@@ -51,10 +51,21 @@ class FittedRun:
 
         return merits_of(self.fit)
 
+    @property
+    def model_free(self) -> dict[str, Merit]:
+        """Figures that need no model, with their errors; see `protocols.analysis.update.model_free`."""
+        from protocols.analysis.update.model_free import of_fit
+
+        return of_fit(self.fit)
+
     def json(self) -> dict[str, Any]:
         """What ``labshd fit --json`` prints."""
-        merits = {name: {"value": merit.value, "std": merit.std} for name, merit in self.merits.items()}
-        more = {"figures_of_merit": merits, "left_out_readings": self.left_out, "run": str(self.run.folder)}
+        more = {
+            "figures_of_merit": _plain(self.merits),
+            "figures_without_model": _plain(self.model_free),
+            "left_out_readings": self.left_out,
+            "run": str(self.run.folder),
+        }
         return {**self.fit.json(), **more}
 
     def keep(self) -> None:
@@ -70,6 +81,10 @@ class FittedRun:
             return self.device.save(path or self.run.folder / FITTED)
         except OSError as error:
             raise InputError(f"{path or self.run.folder}: the fitted device cannot be written there: {error}") from None
+
+
+def _plain(merits: dict[str, Merit]) -> dict[str, dict[str, float]]:
+    return {name: {"value": merit.value, "std": merit.std} for name, merit in merits.items()}
 
 
 def fit_run(

@@ -95,6 +95,7 @@ def _print(fitted: FittedRun) -> None:
     from instruments.value_text import value_text
     from labshd.report.sections import fit_rows
     from protocols.analysis.update import merits_of_fit as merits
+    from protocols.analysis.update.model_free import rows
 
     fit = fitted.fit
     click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
@@ -106,6 +107,9 @@ def _print(fitted: FittedRun) -> None:
     if fitted.merits:
         click.echo("figures of merit:")
         common.print_facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in fitted.merits.items())
+    if free := fitted.model_free:
+        click.echo("figures that need no model:")
+        common.print_facts(rows(free, fit.unit))
     if fit.before is not None:
         click.echo(f"  {fit.before.told}")
     for sentence in fit.not_identified:

@@ -57,12 +57,16 @@ def add_fit(section: Section, fit: Fit) -> Section:
     """Add a fit: verdict, parameters with standard deviations, symmetry points, figures."""
     from labshd.report.fit_figures import fit_figures
     from protocols.analysis.update import merits_of_fit as merits
+    from protocols.analysis.update import model_free
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
     section.text(*(_symmetry_sentence(point, fit.unit) for point in fit.symmetry_points))
     told = fit.json()
     section.facts(fit_rows(fit))
     section.facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in merits.merits_of(fit).items())
+    if free := model_free.of_fit(fit):
+        section.text("Figures that need no model, from the ramps as they are:")
+        section.facts(model_free.rows(free, fit.unit))
     if fit.before is not None:
         section.text(f"{fit.before.told[:1].upper()}{fit.before.told[1:]}.")
     for name, columns, rows in numbers.lists(told):
