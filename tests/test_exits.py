@@ -8,13 +8,15 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 from served import served
 
 from instruments.errors import LabshdError
-from labshd.common.signals import ProcessSignals
+from labshd.common.signals import SIGNALS, ProcessSignals, Terminated
 from labshd.runs.run import open_run
 from labshd.station.exits import BENCHES, OpenBenches
+from labshd.station.opening import close_all
 from labshd.station.station import open_station
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
@@ -204,8 +206,13 @@ def test_no_bench_is_left_in_the_list_of_open_ones(tmp_path, fault, monkeypatch)
                 open_station(bench.file)
         elif fault == "close raises":
             station = open_station(bench.file)
+
+            def closed_and_raises(opened):
+                close_all(opened)  # sockets of the test's own process: left open they would be somebody else's warning
+                raise ZeroDivisionError
+
             with monkeypatch.context() as broken:
-                broken.setattr("labshd.station.opening.close_all", lambda _: 1 / 0)
+                broken.setattr("labshd.station.opening.close_all", closed_and_raises)
                 with pytest.raises(ZeroDivisionError):
                     station.close()
         elif fault == "dropped":
@@ -233,6 +240,37 @@ def test_no_bench_is_left_in_the_list_of_open_ones(tmp_path, fault, monkeypatch)
 )
 def test_outputs_go_off_whoever_opened_the_bench_and_whatever_the_main_thread_does(tmp_path, order, name):
     assert exits.outcome(order, name, tmp_path) == "off"
+
+
+@posix
+def test_a_signal_that_vanishes_within_c_comes_again_and_one_that_was_caught_does_not():
+    """numpy takes any error for its own while it makes a scalar of a text, that of a signal handler among them."""
+    texts, vanished = np.array([["A1"]], dtype=np.str_), 0
+    with open_station(ECRAM, rehearse=True) as station:
+        before = signal.signal(signal.SIGALRM, SIGNALS.handle)
+        try:
+            for _ in range(100):
+                SIGNALS.begin()
+                signal.setitimer(signal.ITIMER_REAL, 1e-3)
+                end, caught = time.monotonic() + 5e-3, False
+                try:
+                    while time.monotonic() < end:
+                        texts[0, 0]
+                except Terminated:
+                    caught = True
+                if caught:
+                    station["A1"].read()  # who caught it may go on
+                    continue
+                vanished += 1
+                with pytest.raises(Terminated):
+                    station["A1"].read()
+                station["A1"].read()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+            SIGNALS.begin()
+    if not vanished:
+        pytest.skip("this version of numpy lets errors of signal handlers pass")
 
 
 @posix

@@ -39,11 +39,11 @@ class BenchCrosspoints(Crosspoints):
         self.bench = bench
         self.tracing = tracing or Tracing(bench)
         self.names = names
-        self._flat = [str(name) for name in names.flat]
+        self._flat: list[str] = names.ravel().tolist()
         rows, columns = names.shape
         self.shape = (rows, columns)
         self.pulses = bench.pulses
-        self.name = str(names[0, 0]) if names.size == 1 else f"{names[0, 0]}..{names[-1, -1]}"
+        self.name = self._flat[0] if names.size == 1 else f"{self._flat[0]}..{self._flat[-1]}"
 
     @property
     def origin(self) -> Origin:
@@ -69,9 +69,9 @@ class BenchCrosspoints(Crosspoints):
         pair = pair_of(pulses, self.pulses)
         each = counts_for(counts, self.shape)
         self.bench.check(self.names, each, pair)
-        for name, count in zip(self.names.flat, each.flat, strict=True):
+        for name, count in zip(self._flat, each.flat, strict=True):
             if count:
-                self.bench.pulse(str(name), pair.up if count > 0 else pair.down, abs(int(count)))
+                self.bench.pulse(name, pair.up if count > 0 else pair.down, abs(int(count)))
 
     def read(self, repeats: int = 1) -> Readings:
         """Read one crosspoint after the other; conductance is measured current over measured voltage."""

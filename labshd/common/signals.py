@@ -18,6 +18,8 @@ from types import FrameType
 from typing import Any, Final
 from weakref import WeakSet
 
+from labshd.common.main_thread import in_main_thread
+
 # SIGTERM: a batch system or `kill`; SIGHUP: the terminal was closed; SIGQUIT: Ctrl-\; SIGBREAK: Ctrl-Break of Windows.
 NAMES: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGBREAK")
 LAST: Final = 5  # signals, `APART` or more from each other: the last of them ends the process whatever swallows it
@@ -104,6 +106,7 @@ class ProcessSignals:
         self._others: list[Interrupts] = []  # of other threads
         self._watchers: list[Callable[[str, bool], None]] = []
         self._raised = -ENDING  # when, where the main thread records nothing
+        self._error: KeyboardInterrupt | None = None  # what was raised then
         self._came: list[float] = []  # when signals came in that have not ended what they were to end
         self._asked: dict[str, WeakSet[threading.Thread]] = {}  # threads that were there when a signal came
 
@@ -119,6 +122,8 @@ class ProcessSignals:
         """No longer. Idempotent."""
         if told in self._watchers:
             self._watchers.remove(told)
+        if not self._watchers:
+            self._error = None  # its traceback holds frames, and what they hold
 
     def asked_of(self, thread: threading.Thread) -> str | None:
         """Name of a signal that came while a thread was there; None of the main thread, and where there was none."""
@@ -134,7 +139,7 @@ class ProcessSignals:
         if threading.current_thread() is threading.main_thread():
             self._asked.clear()
             self._came.clear()
-            self._raised = -ENDING
+            self._raised, self._error = -ENDING, None
         elif name := self.asked_of(threading.current_thread()):
             raise error_of(name)
 
@@ -158,10 +163,31 @@ class ProcessSignals:
             self._main[-1].handle(name)
             return
         # What the first one began must not be cut short by a second one, nor recordings of other threads that end.
-        if time.monotonic() - self._raised < (ENDING if self._others else AGAIN):
+        if time.monotonic() - self._raised < (ENDING if self._others else AGAIN) and not self._vanished():
             return
-        self._raised = time.monotonic()
-        raise error_of(name)
+        self._raise(name)
+
+    def heed(self) -> None:
+        """In the main thread, before anything drives: raise again what vanished in C, and nobody has seen."""
+        if self._error is not None and threading.current_thread() is threading.main_thread():
+            if self._vanished():
+                self._raise(str(self._error))
+            self._error = None
+
+    def _raise(self, name: str) -> None:
+        self._raised, self._error = time.monotonic(), error_of(name)
+        raise self._error
+
+    def _vanished(self) -> bool:
+        """Whether what was raised never left the handler: the interrupted frame, which goes on, did not see it.
+
+        A handler may run within a function of C that takes every error for its own (numpy, where it makes a scalar of
+        a text). Who catches an error in Python stands in its traceback.
+        """
+        if self._error is None:
+            return False
+        traceback = self._error.__traceback__  # None, up to Python 3.11, where no frame has caught it
+        return traceback is None or traceback.tb_frame.f_code in _HANDLERS
 
     def _is_last(self) -> bool:
         """Whether so many came, one after the other, that whatever runs here swallows them."""
@@ -196,7 +222,7 @@ class ProcessSignals:
             done.set()
             return 0
 
-        return _in_main_thread(asked) and done.wait(ASKING)
+        return in_main_thread(asked) and done.wait(ASKING)
 
     @contextmanager
     def caught(self) -> Generator[Interrupts]:
@@ -236,6 +262,9 @@ class ProcessSignals:
         self._main, self._others, self._watchers, self._asked = [], [], [], {}
 
 
+_HANDLERS: Final = (ProcessSignals.handle.__code__, ProcessSignals._raise.__code__)  # pyright: ignore[reportPrivateUsage]
+
+
 def _numbers() -> list[int]:
     return [int(getattr(signal, name)) for name in NAMES if hasattr(signal, name)]
 
@@ -243,20 +272,6 @@ def _numbers() -> list[int]:
 def _nobodys(number: int) -> bool:
     return signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler)
 
-
-def _in_main_thread(asked: Callable[[object], int]) -> bool:
-    """Have a function called in the main thread as soon as that runs Python again; False where this cannot be asked."""
-    try:
-        import ctypes
-
-        called = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p)(asked)
-        _kept.append(called)  # C does not keep it
-        return ctypes.pythonapi.Py_AddPendingCall(called, None) == 0
-    except (ImportError, AttributeError):  # another Python than CPython
-        return False
-
-
-_kept: list[object] = []
 
 SIGNALS = ProcessSignals()
 SIGNALS.install()

@@ -180,6 +180,7 @@ class Station:
                 "station here, after the parent has closed it"
             )
         self._user = threading.current_thread()
+        SIGNALS.heed()
         if name := SIGNALS.asked_of(self._user):
             self.safe()
             raise error_of(name)
