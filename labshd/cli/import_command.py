@@ -75,7 +75,7 @@ def command(files: tuple[Path, ...], layout: str | None, runs: Path | None, as_j
     said["pulse_width"] = _quantity(said["pulse_width"], "--pulse-width", "s")
     ramps = {key: said.pop(key) for key in ("up", "down", "quantity")}
     dry_run = said.pop("dry_run")
-    of_tables = {key: value for key, value in said.items() if key != "read_voltage" and value not in (None, (), False)}
+    of_tables = {key: value for key, value in said.items() if key != "read_voltage" and _is_said(value)}
     chosen = layout or _layout(files, ramps, of_tables or dry_run)
     if chosen == "table":
         _table(files, ramps, said, runs, dry_run=dry_run, as_json=as_json)
@@ -85,6 +85,10 @@ def command(files: tuple[Path, ...], layout: str | None, runs: Path | None, as_j
 
     run = import_files(list(files), layout=chosen, read_voltage=said["read_voltage"], runs=runs, **ramps)
     _tell([run], chosen, {}, as_json=as_json)
+
+
+def _is_said(value: Any) -> bool:
+    return value is not None and value is not False and value != ()
 
 
 def _layout(files: tuple[Path, ...], ramps: dict[str, Any], of_tables: Any) -> str:

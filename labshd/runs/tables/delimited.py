@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from instruments.errors import InputError
-from labshd.runs.tables.cells import Decimal, decimal_signs
+from labshd.runs.tables.cells import Decimal, decimal_signs, is_missing, is_number
 from labshd.runs.tables.delimiters import WORDS, Shape, cut, shape_of, shapes
 from labshd.runs.tables.mapping import Mapping
 from labshd.runs.tables.sheet import Sheet
@@ -65,7 +65,7 @@ def _shape(path: Path, data: list[Line], mapping: Mapping) -> Shape:
     lines = [line for _, line in data]
     if mapping.delimiter:
         one = shape_of(lines, mapping.delimiter)
-        if one is None:
+        if one is None or (one.width == 1 and mapping.delimiter != "none"):
             raise InputError(
                 f"{path}, line {data[-1][0] if data else 1}: cut at {WORDS[mapping.delimiter]}, the last lines are no "
                 f"table of numbers: {lines[-1][:60] if lines else ''!r}; leave --delimiter out to see what is "
@@ -79,6 +79,8 @@ def _shape(path: Path, data: list[Line], mapping: Mapping) -> Shape:
             "each line one reading, cells separated by commas, semicolons, tabs or blanks"
         )
     fitting = [shape for shape in found if _header_fits(data, shape)]
+    if len(fitting) > 1:  # a header of several cells is not that of one column
+        fitting = [shape for shape in fitting if shape.delimiter != "none"]
     if len(fitting or found) > 1:
         ways = " or ".join(f"{WORDS[one.delimiter]} (--delimiter {one.delimiter})" for one in fitting or found)
         raise InputError(f"{path}, line {data[-1][0]}: {data[-1][1][:60]!r} may be cut at {ways}; say which")
@@ -99,11 +101,16 @@ def _cells(line: str, shape: Shape) -> list[str]:
 
 
 def _start(data: list[Line], shape: Shape) -> int:
-    """Index of the first line of readings: it and the one after it fit."""
+    """Index of the first line of readings: it fits, and so does the one after it, or a header is above it."""
+    fits = [shape.fits(_cells(line, shape)) for _, line in data]
     for at in range(len(data)):
-        if all(shape.fits(_cells(line, shape)) for _, line in data[at : at + 2]):
+        if fits[at] and (all(fits[at : at + 2]) or (at and _is_header(_cells(data[at - 1][1], shape), shape))):
             return at
     return 0
+
+
+def _is_header(cells: list[str], shape: Shape) -> bool:
+    return len(cells) == shape.width > 1 and not any(is_number(cell) or is_missing(cell) for cell in cells)
 
 
 def _found(path: Path, data: list[Line], comments: list[Line], shape: Shape, mapping: Mapping) -> _Found:

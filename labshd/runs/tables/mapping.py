@@ -105,10 +105,15 @@ def read_mapping(path: Path) -> Mapping:
         raise InputError(f"{path}: not a mapping") from None
 
 
+def is_said(value: object) -> bool:
+    """Whether an option was given; 0 is (no header line, no voltage)."""
+    return bool(value) or (isinstance(value, int | float) and value is not False)
+
+
 def mapping_of(said: AnyMapping[str, Any], file: Path | None = None) -> Mapping:
     """The mapping in `file`, with what was `said` beside it (flags, arguments) in its place; `InputError` if wrong."""
     base = read_mapping(file).model_dump() if file else {}
-    given = {key: value for key, value in said.items() if value not in (None, {}, [], (), False)}
+    given = {key: value for key, value in said.items() if is_said(value)}
     for key in ("columns", "units"):
         given[key] = {**base.get(key, {}), **given.get(key, {})}
     for key in ("columns", "units"):
