@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -382,6 +383,19 @@ def test_a_mapping_file_says_what_flags_say_and_flags_go_before_it(write, take):
 def test_a_mapping_that_is_wrong_is_refused_with_its_line(write, toml, message):
     with pytest.raises(InputError, match=message):
         understand_table(write(COUNTED), mapping=write(toml, "m.toml"))
+
+
+def test_the_mapping_of_the_manual_takes_a_table(write, take):
+    page = (Path(__file__).parents[1] / "docs" / "measured-elsewhere.md").read_text(encoding="utf-8")
+    mapping = write(page.split("```toml\n")[1].split("```")[0], "our_setup.toml")
+    run = take(write("I_read;U_Puls;t_Puls\n1,5;2;1\n1,6;-2;1\n"), mapping=mapping)
+    assert of(run) == ([1, -1], [1.5e-8, 1.6e-8], ["up", "down"])
+    assert run.series().pulse_voltage.ravel().tolist() == [2.0, -2.0]
+
+
+def test_readings_that_a_quote_runs_through_are_told_not_a_fault(write):
+    with pytest.raises(InputError):
+        understand_table(write('t (s),G (uS)\n0,1\n1,"' + "2" * 200_000 + "\n"))
 
 
 # Workbooks

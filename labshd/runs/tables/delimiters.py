@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import re
 from collections import Counter
@@ -48,7 +49,10 @@ def cut(line: str, delimiter: Delimiter) -> list[str]:
     if delimiter == "none":
         return [line.strip().strip('"').strip()]
     sign = SIGNS[delimiter]
-    cells = next(csv.reader([line], delimiter=sign)) if '"' in line else line.split(sign)
+    cells = line.split(sign)
+    if '"' in line:
+        with contextlib.suppress(csv.Error):  # a cell of a hundred thousand characters: no number, and told as such
+            cells = next(csv.reader([line], delimiter=sign))
     return [cell.strip() for cell in cells]
 
 
