@@ -228,7 +228,7 @@ def test_a_pulse_width_that_no_column_tells_is_given(write, take):
 
 
 def test_potentiation_and_depression_in_two_columns(write, take):
-    run = take(write("Pulse number,Potentiation (uS),Depression (uS)\n1,10,30\n2,20,22\n3,28,\n"))
+    run = take(write("Pulse,Potentiation (uS),Depression (uS)\n1,10,30\n2,20,22\n3,28,\n"))
     assert of(run) == (
         [UNKNOWN_COUNT, 1, 1, UNKNOWN_COUNT, -1],
         [10e-6, 20e-6, 28e-6, 30e-6, 22e-6],

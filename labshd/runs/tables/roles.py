@@ -122,6 +122,8 @@ def _by_header(sheet: Sheet, mapping: Mapping, found: dict[Role, list[int]], pro
     for at, roles in candidates.items():
         if len(roles) < 2:
             continue
+        if {"up", "down"} & found.keys():  # their direction is told: a signed count beside them would contradict it
+            roles = [role for role in roles if role != "pulses"]
         # A column whose other meaning another one has beyond doubt: "Voltage (V)" beside "Pulse voltage (V)".
         left = [role for role in roles if role not in found and not (role == "voltage" and mapping.read_voltage)]
         if len(left) == 1:
