@@ -3,23 +3,55 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from labshd.cli import common
+
+if TYPE_CHECKING:
+    from labshd.runs.run import Run
+
+_SEVERAL = click.Choice(["cycles", "devices"])
 
 
 @click.command(short_help="Import data measured elsewhere as a run.")
 @click.argument("files", type=common.FILE, nargs=-1)
 @click.option(
     "--layout",
-    type=click.Choice(["trace", "columns", "ramps"]),
-    default="trace",
-    show_default=True,
+    type=click.Choice(["trace", "table", "columns", "ramps"]),
     help="trace: CSV with columns pulses (signed count since the last reading) and conductance_S; "
+    "table: any other table, its columns recognised by their headers or named with --column; "
     "columns: conductance after each UP pulse, then after each DOWN pulse, without header, normalised; "
-    "ramps: --up FILE --down FILE, each column one ramp, in time order up 1, down 1, up 2, ...",
+    "ramps: --up FILE --down FILE, each column one ramp, in time order up 1, down 1, up 2, ...  "
+    "[default: trace where its columns are there, else table]",
 )
+@click.option("--dry-run", is_flag=True, help="table: show what is understood, and write nothing.")
+@click.option("--mapping", type=common.FILE, help="table: a TOML file that says what the options below say.")
+@click.option(
+    "--column",
+    "columns",
+    multiple=True,
+    metavar="ROLE=HEADER",
+    help="table: which column is what; by header, or #2. Roles: time, current, voltage (at which it was read), "
+    "conductance, resistance, up, down (readings after each up or down pulse), pulses (signed count since the last "
+    "reading), pulse_number, pulse_sign, pulse_voltage, pulse_width, cycle, device, wordline, bitline. Repeat it.",
+)
+@click.option("--unit", "units", multiple=True, metavar="ROLE=UNIT", help="table: a unit that no header tells.")
+@click.option("--pulse-width", help='table: "500 ns", where no column tells it.')
+@click.option("--pulses-are", type=click.Choice(["up", "down", "none"]), help="table: direction that no column tells.")
+@click.option("--columns-are", type=_SEVERAL, help="table: what several columns of readings are.")
+@click.option("--sheets-are", type=_SEVERAL, help="table: what several sheets of a workbook are.")
+@click.option("--sheet", multiple=True, help="table: a sheet of a workbook, or a record of a file. Repeat it.")
+@click.option(
+    "--delimiter",
+    type=click.Choice(["comma", "semicolon", "tab", "blank", "bar", "none"]),
+    help="table: what stands between the cells.",
+)
+@click.option("--decimal", type=click.Choice(["point", "comma"]), help="table: the decimal sign.")
+@click.option("--header-line", type=click.IntRange(0), help="table: line of the headers; 0: there is none.")
+@click.option("--comment", help="table: how lines begin that are no data  [default: #, %, ! or //].")
+@click.option("--one-device", is_flag=True, help="table: the readings are of one device although they alternate.")
 @click.option("--up", type=common.FILE, help="ramps: the file of the up ramps.")
 @click.option("--down", type=common.FILE, help="ramps: the file of the down ramps.")
 @click.option("--quantity", type=click.Choice(["current", "conductance"]), help="ramps: what the files hold.")
@@ -28,50 +60,133 @@ from labshd.cli import common
 )
 @common.runs_option
 @common.as_json
-def command(
-    files: tuple[Path, ...],
-    layout: str,
-    up: Path | None,
-    down: Path | None,
-    quantity: str | None,
-    read_voltage: str | None,
-    runs: Path | None,
-    as_json: bool,
-) -> None:
+def command(files: tuple[Path, ...], layout: str | None, runs: Path | None, as_json: bool, **said: Any) -> None:
     """Make a run of measured data.
 
     \b
     labshd import trace.csv
+    labshd import export.csv --dry-run
+    labshd import export.csv --column conductance="G (uS)" --column pulse_sign=Polarity
+    labshd import sweep.xlsx --mapping our_setup.toml
     labshd import gong_et_al.csv --layout columns
     labshd import --layout ramps --up set.csv --down reset.csv --quantity current --read-voltage "100 mV"
     """
+    said["read_voltage"] = _quantity(said["read_voltage"], "--read-voltage", "V")
+    said["pulse_width"] = _quantity(said["pulse_width"], "--pulse-width", "s")
+    ramps = {key: said.pop(key) for key in ("up", "down", "quantity")}
+    dry_run = said.pop("dry_run")
+    of_tables = {key: value for key, value in said.items() if key != "read_voltage" and _is_said(value)}
+    chosen = layout or _layout(files, ramps, of_tables or dry_run)
+    if chosen == "table":
+        _table(files, ramps, said, runs, dry_run=dry_run, as_json=as_json)
+        return
+    _refuse_options(chosen, of_tables, dry_run)
     from labshd.runs.importing import import_files
 
-    volts = None if read_voltage is None else _volts(read_voltage)
-    run = import_files(list(files), layout=layout, up=up, down=down, quantity=quantity, read_voltage=volts, runs=runs)
+    run = import_files(list(files), layout=chosen, read_voltage=said["read_voltage"], runs=runs, **ramps)
+    _tell([run], chosen, {}, as_json=as_json)
+
+
+def _is_said(value: Any) -> bool:
+    return value is not None and value is not False and value != ()
+
+
+def _layout(files: tuple[Path, ...], ramps: dict[str, Any], of_tables: Any) -> str:
+    """The layout where none is given: what has the columns of a trace is one."""
+    from labshd.runs.importing import is_trace
+
+    plain = len(files) == 1 and not any(ramps.values())
+    return "table" if of_tables or (plain and not is_trace(files[0])) else "trace"
+
+
+def _refuse_options(layout: str, of_tables: dict[str, Any], dry_run: bool) -> None:
+    from instruments.errors import InputError
+
+    names = {"columns": "column", "units": "unit"}
+    given = [f"--{names.get(key, key).replace('_', '-')}" for key in of_tables] + ["--dry-run"] * dry_run
+    if given:
+        raise InputError(f"{', '.join(given)}: only for layout table, not for {layout}; leave --layout out")
+
+
+def _table(
+    files: tuple[Path, ...],
+    ramps: dict[str, Any],
+    said: dict[str, Any],
+    runs: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from instruments.errors import InputError
+    from labshd.runs.importing import understand_table, write_table
+
+    if len(files) != 1 or any(ramps.values()):
+        raise InputError(
+            f"layout table takes one file, not {len(files)}, and neither --up, --down nor --quantity: those belong to "
+            'layout ramps; here columns are named, such as --column up="Potentiation (uS)"'
+        )
+    mapping = said.pop("mapping")
+    said["columns"] = _pairs(said["columns"], "--column", 'conductance="G (uS)"')
+    said["units"] = {role: listed[-1] for role, listed in _pairs(said["units"], "--unit", "current=uA").items()}
+    said["sheet"] = list(said["sheet"])
+    understood = understand_table(files[0], mapping, **said)
+    facts = dict(understood.facts())
+    if not as_json:
+        click.echo(f"{files[0]}, as it is understood:")
+        common.print_facts(understood.facts())
+    if not dry_run:
+        _tell(write_table(understood, runs=runs), "table", facts, as_json=as_json)
+    elif as_json:
+        common.print_json({"run": None, "layout": "table", "understood": facts})
+    else:
+        click.echo("nothing was written (--dry-run)")
+
+
+def _pairs(given: tuple[str, ...], option: str, example: str) -> dict[str, list[str]]:
+    """ROLE=TEXT of an option that may be repeated."""
+    from instruments.errors import InputError
+
+    found: dict[str, list[str]] = {}
+    for one in given:
+        role, sign, what = one.partition("=")
+        if not sign or not what.strip():
+            raise InputError(f"{option} {one}: write ROLE=TEXT, such as {option} {example}")
+        found.setdefault(role.strip().replace("-", "_"), []).append(what.strip())
+    return found
+
+
+def _tell(made: list[Run], layout: str, facts: dict[str, str], *, as_json: bool) -> None:
     if as_json:
-        info = run.info
         keys = ("status", "pulses", "readings", "unit", "result")
-        common.print_json({"run": str(run.folder), "layout": layout, **{key: info.get(key) for key in keys}})
+        first = {"run": str(made[0].folder), "layout": layout, **{key: made[0].info.get(key) for key in keys}}
+        more = {"runs": [str(run.folder) for run in made], "understood": facts} if layout == "table" else {}
+        common.print_json(first | more)
         return
-    click.echo(f"{run.info['readings']} readings kept in {run.folder}")
-    if missing := (run.result or {}).get("missing_readings"):
-        click.echo(f"{missing} of them are missing in the file; they are kept as such")
-    if run.info["unit"] != "S":
+    for run in made:
+        devices = run.shape[0] * run.shape[1]
+        of = f" of each of {devices} devices" if devices > 1 else ""
+        click.echo(f"{run.info['readings']} readings{of} kept in {run.folder}")
+        if missing := (run.result or {}).get("missing_readings"):
+            click.echo(f"{missing} of them are missing in the file; they are kept as such")
+    if made[0].info["unit"] != "S":
         click.echo("conductance is in normalised units: no number of this run is in siemens")
-    click.echo("next:  labshd fit last   |   labshd report last")
+    fit = "labshd fit last   |   " if any(run.info["pulses"] for run in made) else ""
+    click.echo(f"next:  {fit}labshd report last")
 
 
-def _volts(given: str) -> float:
-    """A voltage; a plain number is volts here, as the option says."""
+def _quantity(given: str | None, option: str, unit: str) -> float | None:
+    """A quantity in a unit; a plain voltage is volts, as the option says."""
     from instruments.errors import InputError
     from instruments.units import quantity
 
+    if given is None:
+        return None
     try:
-        return float(given)
+        if unit == "V":
+            return float(given)
     except ValueError:
         pass
     try:
-        return quantity(given, "V")
+        return quantity(given, unit)
     except ValueError as error:
-        raise InputError(f"--read-voltage {error}") from None
+        raise InputError(f"{option} {error}") from None

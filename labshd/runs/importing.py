@@ -1,11 +1,13 @@
-"""Import of measured data as a run, in the layouts trace, columns and ramps; nothing is guessed."""
+"""Import of measured data as a run, in the layouts trace, columns, ramps and table; nothing is guessed."""
 
 from __future__ import annotations
 
 import hashlib
+import re
+from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +17,11 @@ from labshd.runs.import_layouts import columns, ramps, trace
 from labshd.runs.run import Run, open_run, runs_folder
 from labshd.runs.writer import RunWriter
 
+if TYPE_CHECKING:
+    from labshd.runs.tables.understood import Understood
+
 LAYOUTS = ("trace", "columns", "ramps")
+_TRACE = re.compile(rb"(?s)(?:\xef\xbb\xbf)?\s*(?=[^\r\n;\t]*\bpulses\b)(?=[^\r\n;\t]*\bconductance_\w)")
 
 
 def import_files(
@@ -78,6 +84,72 @@ def import_files(
     missing = int(sum(np.isnan(block.readings.conductance).sum() for block in data.points))
     writer.close("finished", "all readings of the files are in", result={"missing_readings": missing})
     return open_run(writer.folder)
+
+
+def is_trace(file: Path | str) -> bool:
+    """Whether the first line of a file has the columns of a trace, `pulses` and `conductance_UNIT`."""
+    try:
+        with Path(file).open("rb") as opened:
+            return _TRACE.match(opened.read(4096)) is not None
+    except OSError:
+        return False
+
+
+def understand_table(file: Path | str, mapping: Path | str | None = None, **said: Any) -> Understood:
+    """What `import_table` would do with a file, as `facts()`; nothing is written. Arguments are the same."""
+    from labshd.runs.tables.mapping import mapping_of
+    from labshd.runs.tables.table import understand
+
+    return understand(Path(file), mapping_of(said, Path(mapping) if mapping else None))
+
+
+def import_table(
+    file: Path | str,
+    mapping: Path | str | None = None,
+    *,
+    columns: AnyMapping[str, str | Sequence[str]] | None = None,
+    units: AnyMapping[str, str] | None = None,
+    read_voltage: float | None = None,
+    name: str | None = None,
+    runs: Path | str | None = None,
+    **said: Any,
+) -> list[Run]:
+    """Make a run of a table as laboratories have it: text, workbook (XLSX), or a file of an instrument.
+
+    Parameters
+    ----------
+    file
+        The table; its format is told by what is in it.
+    mapping
+        A TOML file with the same names as the arguments below.
+    columns
+        Role to header of the column, such as ``{"conductance": "G (uS)"}``; `labshd.runs.tables.mapping.ROLES` are
+        known.
+    units
+        Role to unit where no header tells it, such as ``{"current": "uA"}``.
+    read_voltage
+        [V] where no column tells it.
+    said
+        Other fields of `labshd.runs.tables.mapping.Mapping`, such as ``columns_are="devices"``.
+
+    Returns
+    -------
+    One run; or one for each device where a block cannot hold them all.
+
+    Raises
+    ------
+    InputError
+        Every problem at once, with file, line, column, value, and what to try. Nothing was written then.
+    """
+    given = {"columns": columns or {}, "units": units or {}, "read_voltage": read_voltage, **said}
+    return write_table(understand_table(file, mapping, **given), name=name, runs=runs)
+
+
+def write_table(understood: Understood, *, name: str | None = None, runs: Path | str | None = None) -> list[Run]:
+    """The runs of what `understand_table` gave, as `import_table` writes them."""
+    from labshd.runs.tables.table import write
+
+    return write(understood, _described([understood.path]), runs_folder(runs), name)
 
 
 def _check_options(
