@@ -56,7 +56,7 @@ def asked_in(path: Path) -> object:
 
 
 def _drawn(analysed: Analysed) -> tuple[list[Figure], list[str]]:
-    """Figures, and why some could not be drawn: a protocol may be a user's own, and its numbers are kept all the same."""
+    """Figures, and why some could not be drawn: a protocol may be a user's own; its numbers are kept all the same."""
     figures: list[Figure] = []
     problems: list[str] = []
     for part in [part for part in analysed.parts if part.result is not None][:SHOWN]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from instruments.crosspoints import FloatArray, IntArray
+from instruments.crosspoints import FloatArray, IntArray, Status
 from instruments.errors import InputError
 from instruments.units import text
 from protocols.analysis.common.foreign_trace import Trace
@@ -28,7 +28,7 @@ class _Way:
 
 def sweeps(series: Series, cycles: Cycles | None, read_voltage: float) -> Foreign:
     """The loops as `iv-sweep` takes them; `read_voltage` [V] must be within them."""
-    trace = Trace.of(series)
+    trace, limited = _as_asked(Trace.of(series))
     r = trace.series.readings
     volts, current = r.voltage[:, 0, 0], r.current[:, 0, 0]
     known = np.isfinite(volts) & np.isfinite(current)
@@ -52,7 +52,28 @@ def sweeps(series: Series, cycles: Cycles | None, read_voltage: float) -> Foreig
     ways = [(loop.polarity, way, rows) for loop in chosen for way, rows in ((OUT, loop.out), (BACK, loop.back))]
     phases = np.concatenate([np.full(rows.size, phase_of(polarity, way) + MEASURED) for polarity, way, rows in ways])
     rows = np.concatenate([rows for _, _, rows in ways])
-    return trace.taken(phases, _said(trace, chosen, volts, np.unique(rows).size), rows)
+    said = _said(trace, chosen, volts, np.unique(rows).size)
+    if limited:
+        said.append(
+            f"{limited} readings at the current limit had less voltage than was asked for; they stand at that before "
+            "them, so that a set voltage is a step lower at most, and areas are those without them."
+        )
+    return trace.taken(phases, said, rows)
+
+
+def _as_asked(trace: Trace) -> tuple[Trace, int]:
+    """The trace with readings at the current limit at no less voltage than the one before, and how many were less.
+
+    A source that limits gives less than it was asked for, which is not known; a sweep would seem to turn back there.
+    """
+    r = trace.series.readings
+    volts, changed = r.voltage[:, 0, 0].copy(), 0
+    limited = (r.status[:, 0, 0] & int(Status.COMPLIANCE)) != 0
+    for row in (np.flatnonzero(limited[1:]) + 1).tolist():
+        if volts[row] * volts[row - 1] > 0 and abs(volts[row]) < abs(volts[row - 1]):
+            volts[row], changed = volts[row - 1], changed + 1
+    readings = replace(r, voltage=volts[:, np.newaxis, np.newaxis])
+    return replace(trace, series=replace(trace.series, readings=readings)), changed
 
 
 def _loops(volts: FloatArray, known: np.ndarray[tuple[int], np.dtype[np.bool_]], read_voltage: float) -> list[_Way]:
