@@ -260,6 +260,10 @@ def test_imported_ramps_of_unknown_beginning_are_ramps(tmp_path: Path) -> None:
     assert found.result["pulses"] == 6 * 29
     assert found.result["dynamic_range"]["high_S"] > found.result["dynamic_range"]["low_S"]
     assert found.said[0].startswith("Ramps up of 29 pulses are taken from 1: readings 1 to 29")
+    with pytest.raises(InputError, match=r"endurance needs 4 cycles or more, .*; here are 3"):
+        analyse(run, "endurance")
+    phases = {name for name, _, _ in analyse(run, "symmetry-point").phases}
+    assert phases == {"rest", "begins a piece", "drive up", "drive down"}
 
 
 def sweep(g_of: Any, cycles: int = 3, top: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -392,6 +396,7 @@ def test_of_a_block_each_crosspoint_by_itself_or_one(tmp_path: Path) -> None:
     one = analyse(run, "endurance", crosspoint="0,1", settings={"confirm": 1})
     assert {key: value for key, value in each[1].items() if key not in ("row", "column")} == one.result
     assert analyse(run, "endurance", crosspoint=(0, 1)).parts[0].cell == (0, 1)
+    assert analyse(run, "endurance", crosspoint="A2").parts[0].cell == (0, 1)
     assert analyse(run, "update-response", crosspoint=(0, 1)).own
     with pytest.raises(InputError, match=r"has no crosspoint '9,9'; give row and column from 0 in its block"):
         analyse(run, "endurance", crosspoint="9,9")

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from pydantic import ValidationError
 
 from instruments.errors import InputError, all_at_once
+from labshd.analysis.asked_of import Asked, cells_of, own_protocol, series_to_analyse, settled
+from protocols.analysis.common.stretches import stretches
+from protocols.common import catalogue
 from protocols.common.cycles import Cycles
 from protocols.common.protocol import Protocol, Series
 
@@ -56,7 +59,7 @@ class Analysed:
 
     run: Run
     protocol: Protocol
-    asked: dict[str, Any]
+    asked: Asked
     own: bool
     parts: list[Part]
     result: dict[str, Any]
@@ -87,7 +90,7 @@ class Analysed:
         return {
             "run": str(self.run.folder),
             "protocol": self.protocol.name,
-            "asked": self.asked,
+            "asked": self.asked.model_dump(mode="json"),
             "settings": self.protocol.model_dump(mode="json"),
             "own_points": self.own,
             "taken": self.said,
@@ -109,7 +112,7 @@ def analyse(
     """Analyse a run as a protocol, whatever recorded its points.
 
     A run of the same protocol gives its own analysis again, with the settings it ran with; of any other the protocol
-    says which points it takes for what (`Protocol.foreign`).
+    says which points it takes for what (`Protocol.foreign`). `InputError` where points that it needs are missing.
 
     Parameters
     ----------
@@ -123,24 +126,13 @@ def analyse(
         (row, column), or the name of one; all of a block where none is given.
     array
         Of a training: "auxiliary" or "core".
-
-    Raises
-    ------
-    InputError
-        No such protocol, setting or crosspoint, or points that it needs are missing; says which.
     """
-    from labshd.analysis.asked_of import cells_of, own_protocol, series_to_analyse, settled
-    from protocols.common import catalogue
-
-    kind = catalogue.find(protocol)
-    given = dict(settings or {})
     wanted = None if cycles is None else Cycles.of(cycles)
-    series = series_to_analyse(run, array)
-    cells = cells_of(run, series.shape, crosspoint)
-    own = own_protocol(run, kind) if not array else None
-    made = settled(kind, given, own)
-    asked: dict[str, Any] = {"protocol": protocol, "settings": given, "cycles": cycles, "array": array}
-    asked["crosspoint"] = None if crosspoint is None else cells[0]
+    kind, series = catalogue.find(protocol), series_to_analyse(run, array)
+    cells, own = cells_of(run, series.shape, crosspoint), own_protocol(run, kind, array)
+    made = settled(kind, settings or {}, own)
+    place = None if crosspoint is None else cells[0]
+    asked = Asked(protocol=protocol, settings=dict(settings or {}), cycles=cycles, crosspoint=place, array=array)
     if own is not None and wanted is None:
         return _own(run, made, series, cells, asked)
     parts = [_foreign(made, series.crosspoint(*cell), cell, wanted) for cell in cells]
@@ -150,10 +142,8 @@ def analyse(
     return Analysed(run, first, asked, False, parts, _result(parts))
 
 
-def _own(run: Run, protocol: Protocol, series: Series, cells: list[Cell], asked: dict[str, Any]) -> Analysed:
+def _own(run: Run, protocol: Protocol, series: Series, cells: list[Cell], asked: Asked) -> Analysed:
     """The analysis of a run of the protocol itself, of its points as they are."""
-    from protocols.analysis.common.stretches import stretches
-
     whole = len(cells) == series.shape[0] * series.shape[1]
     block = series if whole else series.crosspoint(*cells[0])
     result = protocol.results(block)
@@ -167,8 +157,9 @@ def _own(run: Run, protocol: Protocol, series: Series, cells: list[Cell], asked:
 
 
 def _foreign(protocol: Protocol, series: Series, cell: Cell, cycles: Cycles | None) -> Part:
-    from protocols.analysis.common.stretches import stretches
-
+    if cycles is not None and type(protocol).foreign is Protocol.foreign:
+        why = f"cycle {cycles}: {protocol.name} takes its own runs, and each whole; leave it out"
+        return Part(cell, protocol, None, [], (), None, why)
     try:
         taken = protocol.foreign(series, cycles)
         as_found = protocol.model_copy(update=dict(taken.settings))
@@ -202,9 +193,6 @@ def _place(cell: Cell) -> str:
 
 def analyse_again(run: Run, asked: Any) -> Analysed:
     """The analysis that `Analysed.json` keeps under "asked", made again; only of protocols that come with labshd."""
-    from labshd.analysis.asked_of import Asked
-    from protocols.common import catalogue
-
     try:
         kept = Asked.model_validate(asked)
     except ValidationError as error:

@@ -64,18 +64,25 @@ def _place(said: str) -> tuple[int, int] | None:
 
 
 def _names(run: Run, shape: tuple[int, int]) -> list[str]:
-    """Names of the crosspoints row by row, as far as the run tells them: of one its own, of a block as they pulsed."""
+    """Names of the crosspoints row by row, as far as the run tells them for sure; none of a block that was not pulsed.
+
+    Those that were pulsed, in the order of the station, if each then has the pulses that are counted at its place.
+    """
     if shape == (1, 1):
         return [run.crosspoint]
     fired: Mapping[str, Any] = run.info.get("pulses_fired") or {}
-    each = np.asarray(run.info.get("pulses_per_crosspoint") or [], dtype=object)
-    # Pulses are noted crosspoint by crosspoint; where one was left out nobody can tell the others' places.
-    return list(fired) if len(fired) == each.size == shape[0] * shape[1] else []
+    counted = np.asarray(run.info.get("pulses_per_crosspoint") or [], dtype=object).ravel().tolist()
+    station: Mapping[str, Any] = run.info.get("station") or {}
+    resolved: Mapping[str, Any] = station.get("resolved") or {}
+    known: Mapping[str, Any] = resolved.get("crosspoints") or {}
+    names = [name for name in known if name in fired]
+    whole = len(names) == len(fired) == shape[0] * shape[1]
+    return names if whole and [fired[name] for name in names] == counted else []
 
 
-def own_protocol(run: Run, kind: type[Protocol]) -> Protocol | None:
+def own_protocol(run: Run, kind: type[Protocol], array: str = "") -> Protocol | None:
     """The protocol with the settings that the run had; None where the run is of another, or imported."""
-    if run.kind != "protocol" or run.name != kind.name:
+    if array or run.kind != "protocol" or run.name != kind.name:
         return None
     try:
         return kind.model_validate(run.info.get("settings", {}))

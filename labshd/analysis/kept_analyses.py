@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 SHOWN = 4  # crosspoints of a block that get figures of their own, as in a report
 
 
-def keep(analysed: Analysed, folder: Path | None = None) -> list[Path]:
+def keep(analysed: Analysed, folder: Path | None = None) -> tuple[list[Path], list[str]]:
     """Write ``analysis-PROTOCOL.json`` and its figures into `folder` (that of the run where none is given).
 
     Figures of an analysis of this protocol before are replaced. The run itself, its run.json, is not changed. Gives the
-    files; `InputError` where they cannot be written.
+    files, and why figures could not be drawn; `InputError` where they cannot be written.
     """
     place = folder or analysed.run.folder
     stem = stem_of(analysed.protocol.name)
@@ -37,7 +37,7 @@ def keep(analysed: Analysed, folder: Path | None = None) -> list[Path]:
         raise InputError(f"cannot write into {place}: {error.strerror or error}; give another place, --out") from None
     path = place / f"{stem}.json"
     write_json(path, {**analysed.json(), "figures": [one.name for one in pictures], "not_drawn": problems or None})
-    return [path, *pictures]
+    return [path, *pictures], problems
 
 
 def stem_of(protocol: str) -> str:

@@ -50,22 +50,26 @@ def command(
     from labshd.analysis.as_protocol import analyse
     from labshd.runs.run import open_run
 
-    opened = open_run(run, runs)
-    given = _settings(settings)
+    opened, given = open_run(run, runs), _settings(settings)
     name = protocol or (opened.name if opened.kind == "protocol" else None)
     if name is None:
         raise click.UsageError(f"--as PROTOCOL is missing: {opened.id} is no run of a protocol; try --as read-noise")
     analysed = analyse(opened, name, given, cycles=cycle, crosspoint=crosspoint, array=array)
-    files = kept_analyses.keep(analysed, out)
+    files, not_drawn = kept_analyses.keep(analysed, out)
     if as_json:
-        common.print_json({**analysed.json(), "files": files})
+        common.print_json({**analysed.json(), "files": files, "not_drawn": not_drawn or None})
         return
     _tell(analysed)
-    pictures = len(files) - 1
-    click.echo(
-        f"kept in {files[0]}" + (f", with {pictures} figure{'s' * (pictures > 1)} beside it" if pictures else "")
-    )
+    _tell_files(files, not_drawn)
     click.echo(f"next:  labshd report {opened.folder}" if out is None else f"next:  figures and numbers are in {out}")
+
+
+def _tell_files(files: list[Path], not_drawn: list[str]) -> None:
+    pictures = len(files) - 1
+    beside = f", with {pictures} figure{'s' * (pictures > 1)} beside it" if pictures else ""
+    click.echo(f"kept in {files[0]}{beside}")
+    for problem in not_drawn:
+        click.echo(f"figures could not be drawn: {problem}")
 
 
 def _settings(said: tuple[str, ...]) -> dict[str, str]:

@@ -61,7 +61,8 @@ def _pairs(ramps: list[Ramp], read: NDArray[np.bool_]) -> tuple[list[tuple[Ramp,
     follows = [
         (up, down)
         for up, down in pairwise(ramps)
-        if (up.direction, down.direction) == (1, -1) and {up.first, down.first} <= good and up.last == down.first
+        # Of ramps from elsewhere the first reading has a count that is not known, and stands between them.
+        if (up.direction, down.direction) == (1, -1) and {up.first, down.first} <= good and down.first - up.last <= 1
     ]
     return follows, ""
 
@@ -77,6 +78,6 @@ def _said(trace: Trace, chosen: list[tuple[Ramp, Ramp]], every: int, rows: NDArr
         said.append(f"{count_text(left)} readings within the ramps are left out; their pulses count.")
     if unknown := int(np.sum(~trace.known[1:])):
         said.append(
-            f"What came before {count_text(unknown)} readings is not known; pulses are those of known count, at least."
+            f"Not known is what came before {count_text(unknown)} of the readings; pulses are those of known count."
         )
     return said

@@ -23,7 +23,9 @@ from protocols.common.protocol import Foreign, Series
 
 _FEWEST = 20  # pulses of either direction
 _DRIVE = 20  # pulses in a row that chance does not make of random ones
+_BEGINS = "begins a piece"
 _TAKEN = {
+    _BEGINS: "after what is not known",
     REST: "readings before the first pulse",
     DRIVE_UP: f"{_DRIVE} or more pulses up in a row",
     DRIVE_DOWN: f"{_DRIVE} or more pulses down in a row",
@@ -49,7 +51,12 @@ def approaches(series: Series, cycles: Cycles | None) -> Foreign:
 
 
 def _phases(trace: Trace) -> NDArray[np.str_]:
-    phases = np.full(len(trace), REST, dtype="<U32")
+    phases = np.full(len(trace), _BEGINS, dtype="<U32")
+    at_rest = trace.counts == 0
+    at_rest[0] = True
+    phases[: len(trace) if np.all(at_rest) else int(np.argmin(at_rest))] = (
+        REST  # one level: the read noise is told by it
+    )
     side, mixed = "", list[Ramp]()
     for ramp in trace.ramps():
         if ramp.pulses < _DRIVE:
@@ -81,5 +88,5 @@ def _said(trace: Trace, phases: NDArray[np.str_]) -> list[str]:
     said = [f'"{name}" ({told[name]}) is taken from {trace.listed(where)}.' for name, where in found.items()]
     unknown = int(np.sum(~trace.known[1:]))
     if unknown:
-        said.append(f"What came before {count_text(unknown)} readings is not known; each begins a piece of its own.")
+        said.append(f"Not known is what came before {count_text(unknown)} of the readings; a piece begins with each.")
     return said
