@@ -25,6 +25,9 @@ class ArrayMap(Stoppable):
 
     name: ClassVar[str] = "array-map"
     title: ClassVar[str] = "read every crosspoint, pulse it up and down: yield, statistics, map"
+    not_foreign: ClassVar[str] = (
+        "whether a crosspoint works is told by the pulses that it chose to give or not; take update-response"
+    )
 
     pulses: int = Field(default=100, ge=10, description="pulses up, then as many down")
     cycles: int = Field(default=2, ge=1, description="times up and down")

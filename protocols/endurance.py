@@ -12,8 +12,10 @@ from instruments.crosspoints import Crosspoints, Readings, Status
 from instruments.errors import InputError
 from instruments.foreseen import Foreseen, pulses_of
 from protocols.analysis.endurance import window as endurance_window
+from protocols.analysis.endurance.foreign import cycles_up_and_down
 from protocols.analysis.endurance.window import CYCLING, HIGH, LOW
-from protocols.common.protocol import Points, Series, Steps
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Points, Series, Steps
 from protocols.common.watch import Stoppable, Watch
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ class Endurance(Stoppable):
 
     name: ClassVar[str] = "endurance"
     title: ClassVar[str] = "cycle up and down until the window closes; checks at log-spaced cycle counts"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("closure", "confirm", "look")
 
     pulses: int = Field(default=50, ge=1, description="pulses up, and as many down, of a cycle")
     cycles: int = Field(default=1000, ge=4, description="cycles at most")
@@ -108,6 +111,10 @@ class Endurance(Stoppable):
                     row, column,
                     f"the window closed to {100 * self.closure:.0f} % of the first, confirmed by {self.confirm} checks",
                 )  # fmt: skip
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Cycles of equal ramps."""
+        return cycles_up_and_down(series, cycles)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Windows at the checks, and the number of cycles at which it closed."""

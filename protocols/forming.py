@@ -27,6 +27,7 @@ class Forming(Stoppable):
 
     name: ClassVar[str] = "forming"
     title: ClassVar[str] = "raise the voltage under a current limit until a filament forms, reading in between"
+    not_foreign: ClassVar[str] = "which readings belong to which voltage that was held is only told by its own run"
 
     start: Volts = Field(default=1.0, description="first voltage")
     stop: Volts = Field(default=3.5, description="last voltage; it ends there, formed or not")

@@ -29,6 +29,7 @@ class HalfSelect(Stoppable):
 
     name: ClassVar[str] = "half-select"
     title: ClassVar[str] = "what pulses on a selected crosspoint do to its neighbours in an array, against full pulses"
+    not_foreign: ClassVar[str] = "which crosspoints were selected while others were read is only told by its own run"
 
     method: Literal["auto", "array", "emulated"] = Field(
         default="auto",

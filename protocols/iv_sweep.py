@@ -12,9 +12,11 @@ from instruments.errors import InputError
 from instruments.foreseen import Foreseen
 from instruments.units import Amperes, Seconds, Volts, text
 from protocols.analysis.iv import outcome as iv_outcome
-from protocols.analysis.iv.loops import BACK, NEGATIVE, OUT, POSITIVE, Loops, phase_of
+from protocols.analysis.iv.foreign import sweeps
+from protocols.analysis.iv.loops import BACK, NEGATIVE, OUT, POSITIVE, Loops, is_measured, largest_step, phase_of
+from protocols.common.cycles import Cycles
 from protocols.common.holding import MOST_LEVELS, hold, staircase
-from protocols.common.protocol import Series, Steps
+from protocols.common.protocol import Foreign, Series, Steps
 from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ class IVSweep(Stoppable):
 
     name: ClassVar[str] = "iv-sweep"
     title: ClassVar[str] = "current against voltage, out and back: set and reset voltages, hysteresis, on and off"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("read_voltage", "change", "abrupt")
 
     highest: Volts = Field(default=1.5, ge=0, description="end of the positive branch; 0 V leaves it out")
     lowest: Volts = Field(default=-1.5, le=0, description="end of the negative branch; 0 V leaves it out")
@@ -92,11 +95,18 @@ class IVSweep(Stoppable):
 
     def loops(self, series: Series) -> Loops:
         """The cycles of one crosspoint."""
+        if is_measured(series):
+            return Loops.measured(series, self.read_voltage, self.change)
         return Loops.of(series, self.branches(), self.read_voltage, self.change)
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Voltages that go out and back, with their currents."""
+        return sweeps(series, cycles, self.read_voltage)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Set and reset voltages, on and off, hysteresis, and which switches were abrupt."""
-        return iv_outcome.result(self.loops(series), self.step, self.abrupt)
+        step = largest_step(series) if is_measured(series) else self.step
+        return iv_outcome.result(self.loops(series), step, self.abrupt)
 
     def results(self, series: Series) -> dict[str, Any]:
         """Of a block also means and device-to-device spread."""

@@ -30,6 +30,7 @@ class Program(Stoppable):
 
     name: ClassVar[str] = "program"
     title: ClassVar[str] = "write and verify to target conductances; pulses needed and what is left"
+    not_foreign: ClassVar[str] = "its targets are needed, and points alone do not tell where they were to lead"
 
     target: Siemens | None = Field(default=None, gt=0, description="conductance to reach; several levels if not given")
     levels: int = Field(default=5, ge=1, description="targets, evenly spaced over the window, where no target is given")

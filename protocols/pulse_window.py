@@ -15,7 +15,9 @@ from instruments.errors import InputError, LimitError
 from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, Volts, text
 from protocols.analysis.pulse_window import grid as pulse_grid
-from protocols.common.protocol import Points, Series, Steps
+from protocols.analysis.pulse_window.foreign import pulses_of_shapes
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Points, Series, Steps
 from protocols.common.watch import Stoppable, Watch
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class PulseWindow(Stoppable):
 
     name: ClassVar[str] = "pulse-window"
     title: ClassVar[str] = "steps against pulse voltage and width, smallest dose first"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("largest_step",)
 
     lowest: Volts | None = Field(
         default=None, gt=0, description="smallest magnitude; 60 % of the station's if not given"
@@ -124,6 +127,10 @@ class PulseWindow(Stoppable):
                 f"a pulse of {text(abs(pair.up.voltage), 'V')} for {text(pair.up.width, 's')} moves it by "
                 f"{100 * share[row, column]:.0f} % of its conductance (largest_step {100 * self.largest_step:.0f} %)",
             )  # fmt: skip
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Single pulses of several voltages or widths."""
+        return pulses_of_shapes(series, cycles)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """The table of steps, and how steps grow with voltage and width."""

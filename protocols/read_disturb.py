@@ -9,8 +9,10 @@ from pydantic import Field
 from instruments.crosspoints import Crosspoints
 from instruments.foreseen import Foreseen
 from protocols.analysis.disturb import pairs as disturb
+from protocols.analysis.disturb.foreign import bursts_and_pauses
 from protocols.analysis.disturb.pairs import CONTROL, LEVEL, STRESS
-from protocols.common.protocol import Series, Steps
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Series, Steps
 from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
@@ -24,6 +26,7 @@ class ReadDisturb(Stoppable):
 
     name: ClassVar[str] = "read-disturb"
     title: ClassVar[str] = "drift under readings against the drift of a wait as long"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("level",)
 
     reads: int = Field(default=500, ge=10, description="readings of one stress")
     repeats: int = Field(default=10, ge=4, description="stresses, and as many waits")
@@ -54,6 +57,10 @@ class ReadDisturb(Stoppable):
             if not watch.active:
                 break
         return watch.reason(f"{self.repeats} stresses of {self.reads} readings and as many waits are done")
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Bursts of readings with pauses as long."""
+        return bursts_and_pauses(series, cycles, self.level)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Change per reading beyond that of the wait."""

@@ -13,10 +13,12 @@ from instruments.foreseen import Foreseen
 from instruments.units import Seconds
 from instruments.value_text import plain_text, value_text
 from protocols.analysis.common.json_numbers import plain
+from protocols.analysis.noise.foreign import at_rest
 from protocols.analysis.noise.rest import RestNoise, rest_noise
 from protocols.analysis.noise.spectrum import spectrum
 from protocols.analysis.noise.telegraph import Telegraph, telegraph_of
-from protocols.common.protocol import Series, Steps
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Series, Steps
 from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ class ReadNoise(Stoppable):
 
     name: ClassVar[str] = "read-noise"
     title: ClassVar[str] = "read again and again without pulses: noise, its correlation, drift"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ()
 
     reads: int = Field(default=1000, ge=10, description="readings of every crosspoint")
     interval: Seconds = Field(
@@ -54,6 +57,10 @@ class ReadNoise(Stoppable):
             yield from watch.rest("rest", batch)
             done += batch
         return watch.reason(f"all {self.reads} readings are taken")
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """The longest stretch of readings without pulses."""
+        return at_rest(series, cycles)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Mean, standard deviation, relative noise, correlation, drift, Allan deviation, spectrum, telegraph noise."""

@@ -12,7 +12,9 @@ from instruments.errors import InputError
 from instruments.foreseen import Foreseen, pulses_of
 from instruments.units import Seconds, text
 from protocols.analysis.relaxation import exponential as relaxation_fit
-from protocols.common.protocol import Series, Steps
+from protocols.analysis.relaxation.foreign import after_bursts
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Series, Steps
 from protocols.common.timing import log_times, read_at
 from protocols.common.watch import Stoppable
 
@@ -25,6 +27,7 @@ class Relaxation(Stoppable):
 
     name: ClassVar[str] = "relaxation"
     title: ClassVar[str] = "how the conductance settles after a pulse: time constant, share that relaxes"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("reads",)
 
     pulses: int = Field(default=10, ge=1, description="pulses at once before it is watched")
     repeats: int = Field(default=5, ge=3, description="times up, and as many down")
@@ -59,6 +62,10 @@ class Relaxation(Stoppable):
                     return watch.reason("")
                 yield from read_at(watch, phase, times, float(after.time.max()))
         return watch.reason(f"{self.repeats} relaxations after pulses up and {self.repeats} after pulses down are seen")
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Pulses with readings at rest after them."""
+        return after_bursts(series, cycles, self.reads)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Time constant, share of the step that relaxes."""

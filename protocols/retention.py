@@ -12,7 +12,9 @@ from instruments.errors import InputError
 from instruments.foreseen import Foreseen
 from instruments.units import Seconds, text
 from protocols.analysis.retention import straight_line as retention_fit
-from protocols.common.protocol import Series, Steps
+from protocols.analysis.retention.foreign import after_pulses
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Series, Steps
 from protocols.common.staggering import Staggered
 from protocols.common.timing import log_times, read_at
 from protocols.common.turns import taken
@@ -27,6 +29,7 @@ class Retention(Stoppable):
 
     name: ClassVar[str] = "retention"
     title: ClassVar[str] = "read at log-spaced times without pulses: drift per decade, what is kept in years"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("horizon", "per_decade")
 
     pulses: int = Field(default=0, description="pulses before it is left alone, + up, - down; 0 leaves it as it is")
     first: Seconds = Field(default=1.0, gt=0, description="first time after the pulses")
@@ -64,6 +67,10 @@ class Retention(Stoppable):
         if watch.active:
             yield from read_at(watch, "kept", times, float(start.time.max()), self.reads)
         return watch.reason(f"{text(self.duration, 's')} have passed")
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Readings after the last pulses."""
+        return after_pulses(series, cycles, self.per_decade)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Slope against ln t, its error, what is left at the horizon."""

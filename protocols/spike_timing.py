@@ -31,6 +31,7 @@ class SpikeTiming(Stoppable):
 
     name: ClassVar[str] = "spike-timing"
     title: ClassVar[str] = "change of conductance against the delay between two spikes, as net pulses"
+    not_foreign: ClassVar[str] = "the delay between two spikes is only told by its own run"
 
     peak: Volts | None = Field(default=None, gt=0, description="peak of a spike; half the station's pulse if not given")
     tail: Volts | None = Field(

@@ -30,12 +30,14 @@ from protocols.analysis.symmetry.estimate import (
     Estimate,
     Known,
 )
+from protocols.analysis.symmetry.foreign import approaches
 from protocols.analysis.symmetry.prior import PriorFrom
 from protocols.analysis.symmetry.result import result
 from protocols.closed_loop.parking import park
 from protocols.closed_loop.steering import next_counts
 from protocols.closed_loop.symmetry_search import CHUNK, Search
-from protocols.common.protocol import Protocol, Series, Steps
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Protocol, Series, Steps
 from protocols.common.stepping import at_rest
 
 if TYPE_CHECKING:
@@ -51,6 +53,7 @@ class SymmetryPoint(Protocol):
 
     name: ClassVar[str] = "symmetry-point"
     title: ClassVar[str] = "find the symmetry point by random, alternating or steered pulsing"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("agreement", "prior")
 
     method: Literal["random", "alternating", "steered"] = Field(
         default="random",
@@ -106,6 +109,10 @@ class SymmetryPoint(Protocol):
         if self.park:
             why = f"{why}; {(yield from park(search, self.park_reads))}"
         return why
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """The whole trace, of random or alternating pulses or of ramps."""
+        return approaches(series, cycles)
 
     def analyse(self, series: Series) -> dict[str, Any]:
         """Symmetry point, standard error, verdict and what they rest on."""

@@ -19,8 +19,10 @@ from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.update.crossing import as_dict
 from protocols.analysis.update.delta_g import DeltaG, delta_g
+from protocols.analysis.update.foreign import ramps_up_and_down
 from protocols.analysis.update.ramp_shape import straightness
-from protocols.common.protocol import Series, Steps
+from protocols.common.cycles import Cycles
+from protocols.common.protocol import Foreign, Series, Steps, known_counts
 from protocols.common.watch import Stoppable
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ class UpdateResponse(Stoppable):
 
     name: ClassVar[str] = "update-response"
     title: ClassVar[str] = "pulse up and down, read after every pulse: steps, dynamic range and noise"
+    of_analysis: ClassVar[tuple[str, ...] | None] = ("bins", "ramp")
 
     pulses: int = Field(default=500, ge=4, description="pulses of a ramp")
     cycles: int = Field(default=3, ge=1, description="times up and down")
@@ -103,11 +106,15 @@ class UpdateResponse(Stoppable):
         levels = (np.linspace(first, last, self.pulses) / own).tolist()
         return [(_scaled(station, self.ramp, level), 1) for level in levels]
 
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Ramps of pulses of one pair, or of pulses that grow."""
+        return ramps_up_and_down(series, cycles)
+
     def analyse(self, series: Series) -> dict[str, Any]:
         """Dynamic range, steps at mid-range, symmetry points, noise, and the table of ΔG±(G)."""
         unit, table = series.unit, self._table(series)
         numbers: dict[str, Any] = {
-            "pulses": int(np.sum(np.abs(series.counts))),
+            "pulses": int(np.sum(np.abs(known_counts(series.counts)))),
             "readings": len(series),
             "dynamic_range": _dynamic_range(series),
             "departure_from_straight": straightness(series),

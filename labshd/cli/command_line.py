@@ -19,6 +19,7 @@ COMMANDS = {
     "plan": "Show what a protocol or campaign would do to each crosspoint.",
     "run": "Run a protocol on a crosspoint and record it.",
     "import": "Import data measured elsewhere as a run.",
+    "analyse": "Analyse a run, of any origin, as a protocol does.",
     "fit": "Fit a device model to a run.",
     "train": "Train a task on a bench or on a fitted device.",
     "campaign": "Run a campaign: steps over many crosspoints.",

@@ -111,12 +111,8 @@ def _answer(run: Run) -> dict[str, Any]:
 
 def _facts(run: Run) -> list[tuple[str, str]]:
     """The verdict, the main numbers of the protocol first, then the other plain ones; tables are in the report."""
-    from labshd.common.numbers import main_first, rows
+    from labshd.common.numbers import facts_of
     from labshd.runs.durations import took
 
-    result = dict(run.result or {})
-    verdict = result.pop("verdict", None)
-    main, rest = main_first(result, run.name)
-    plain = {key: value for key, value in rest.items() if not isinstance(value, dict)}
-    facts = [("verdict", str(verdict))] if verdict else []
-    return [*facts, *rows(main), *rows(plain), *([("took", said)] if (said := took(run)) else [])]
+    facts = facts_of(run.result or {}, run.name)
+    return [*facts, *([("took", said)] if (said := took(run)) else [])]

@@ -69,6 +69,16 @@ def main_first(result: Mapping[str, Any], protocol: str) -> tuple[dict[str, Any]
     return chosen, {key: value for key, value in result.items() if key not in chosen}
 
 
+def facts_of(result: Mapping[str, Any], protocol: str) -> list[tuple[str, str]]:
+    """The verdict, the main numbers of the protocol, then the other plain ones: what commands print."""
+    told = dict(result)
+    verdict = told.pop("verdict", None)
+    main, rest = main_first(told, protocol)
+    plain = {key: value for key, value in rest.items() if not isinstance(value, dict)}
+    facts = [("verdict", str(verdict))] if verdict else []
+    return [*facts, *rows(main), *rows(plain)]
+
+
 def rows(result: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """(name, value ± standard error with unit) for every number and sentence; tables and long lists are left out.
 

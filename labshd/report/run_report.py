@@ -14,6 +14,7 @@ from instruments.errors import InputError
 from instruments.value_text import count_text
 from labshd.common import numbers
 from labshd.report import figures
+from labshd.report.analyses_report import add_analyses
 from labshd.report.page import Page, Section
 from labshd.report.replay_report import add_replay
 from labshd.report.sections import add_fit_of_run, add_numbers, caption_of
@@ -46,6 +47,7 @@ def run_page(run: Run) -> Page:
     for array in run.arrays:
         _measured(page, run, array)
     add_fit_of_run(page, run)
+    add_analyses(page, run)
     _settings(page, run)
     _provenance(page, run)
     return page

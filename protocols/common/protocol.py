@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
 from instruments.crosspoints import Crosspoints, FloatArray, IntArray, PulsePair, Readings, Status, no_readings
+from instruments.errors import InputError
+from protocols.common.cycles import Cycles
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -153,6 +155,28 @@ def known_counts(counts: IntArray) -> IntArray:
     return np.where(counts == UNKNOWN_COUNT, 0, counts)
 
 
+@dataclass(frozen=True)
+class Foreign:
+    """Points of one crosspoint that another protocol or program took, as a protocol takes them.
+
+    Attributes
+    ----------
+    series
+        The points that are taken, under the phases of the protocol.
+    number
+        (n,) which readings of the run they are, from 0.
+    said
+        What was taken for what, in sentences.
+    settings
+        Settings of the protocol that the points tell, such as the kind of ramp.
+    """
+
+    series: Series
+    number: IntArray
+    said: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict[str, Any])
+
+
 class Protocol(BaseModel, ABC):
     """Frozen settings with units and defaults; `run` does it, `analyse` draws numbers from what was recorded.
 
@@ -165,6 +189,8 @@ class Protocol(BaseModel, ABC):
 
     name: ClassVar[str]
     title: ClassVar[str]
+    not_foreign: ClassVar[str] = "it does not say for what it would take them; a protocol does by its method `foreign`"
+    of_analysis: ClassVar[tuple[str, ...] | None] = None  # settings that `analyse` looks at; None: perhaps all
 
     @abstractmethod
     def run(self, crosspoints: Crosspoints) -> Steps:
@@ -173,6 +199,14 @@ class Protocol(BaseModel, ABC):
     @abstractmethod
     def analyse(self, series: Series) -> dict[str, Any]:
         """Numbers with uncertainties from the series of one crosspoint, JSON-able; of an interrupted run, too."""
+
+    def foreign(self, series: Series, cycles: Cycles | None = None) -> Foreign:
+        """Points that another protocol or program took of one crosspoint, as this one takes them for its analysis.
+
+        `cycles`: which of what repeats in them; None for the protocol's own choice. `InputError` where points that it
+        needs are missing, with those that are there; nothing is guessed in silence.
+        """
+        raise InputError(f"{self.name} is not analysed on points of other protocols or programs: {self.not_foreign}")
 
     def planned_readings(self, shape: tuple[int, int]) -> int | None:
         """Steps that `run` will take at most, for the progress bar; None where it cannot be told."""

@@ -9,15 +9,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, Status
+from protocols.analysis.common.stretches import stretches
 from protocols.common.protocol import Series
 from protocols.common.turns import taken
 
 POSITIVE, NEGATIVE, OUT, BACK = "positive", "negative", "out", "back"
+MEASURED = ", as measured"  # ends the phases of sweeps whose voltages are those that were measured
 
 
 def phase_of(polarity: str, way: str) -> str:
     """The phase of a branch, such as "positive, out"."""
     return f"{polarity}, {way}"
+
+
+def is_measured(series: Series) -> bool:
+    """Whether its sweeps are those of another protocol or program, known by the voltages measured."""
+    return bool(len(series)) and str(series.phases[0]).endswith(MEASURED)
+
+
+def largest_step(series: Series) -> float:
+    """The largest step [V] between neighbouring levels of one way: what a single set voltage is known to."""
+    volts = series.readings.voltage[:, 0, 0]
+    steps = [np.abs(np.diff(volts[first:last])) for _, first, last in stretches(series.phases)]
+    return float(np.max(np.concatenate(steps)))
 
 
 @dataclass(frozen=True)
@@ -39,7 +53,8 @@ class Switch:
 class Loop:
     """Out and back on one polarity: voltages [V] as asked for, currents [A], conductances [S], whether limited.
 
-    The first `out` entries are the way out.
+    The first `out` entries are the way out. `measured`: the voltages are those measured of a sweep of another program,
+    whose ways need not have the same levels.
     """
 
     polarity: str
@@ -49,11 +64,12 @@ class Loop:
     g: FloatArray
     limited: NDArray[np.bool_]
     out: int
+    measured: bool = False
 
     @property
     def whole(self) -> bool:
         """Whether out and back are there."""
-        return len(self.volts) == 2 * self.out
+        return self.measured or len(self.volts) == 2 * self.out
 
     @property
     def area(self) -> float:
@@ -124,6 +140,20 @@ class Loops:
                     found.append(Loop(polarity, cycle, volts[:count], current[part], g[part], limited[part], len(out)))
                 first += len(volts)
             cycle += 1
+        return Loops(found, [loop.switch(read_voltage, change) for loop in found], read_voltage)
+
+    @staticmethod
+    def measured(series: Series, read_voltage: float, change: float) -> Loops:
+        """From readings whose phases say on which way they are, at the voltages that were measured."""
+        r = series.readings
+        volts, current, g = (a[:, 0, 0] for a in (r.voltage, r.current, r.conductance))
+        g = np.where(np.isfinite(g), g, current / volts)
+        limited = (r.status[:, 0, 0] & int(Status.COMPLIANCE)) != 0
+        ways, found = stretches(series.phases), list[Loop]()
+        for (phase, first, top), (_, _, last) in zip(ways[::2], ways[1::2], strict=True):
+            part, polarity = slice(first, last), phase.partition(",")[0]
+            cycle = sum(one.polarity == polarity for one in found)
+            found.append(Loop(polarity, cycle, volts[part], current[part], g[part], limited[part], top - first, True))
         return Loops(found, [loop.switch(read_voltage, change) for loop in found], read_voltage)
 
     def of_polarity(self, polarity: str) -> list[Loop]:

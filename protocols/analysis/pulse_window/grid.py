@@ -12,7 +12,7 @@ from instruments.crosspoints import FloatArray
 from instruments.units import text
 from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
-from protocols.common.protocol import Series
+from protocols.common.protocol import Series, known_counts
 
 _FOLDS = 20.0  # factors e over the voltages applied: no reading resolves the smaller steps of a law that is steeper
 
@@ -168,7 +168,7 @@ def result(series: Series, largest_step: float) -> dict[str, Any]:
     centre = float(np.median(finite)) if finite.size else math.nan
     laws = {name: law(found, up=up, largest=largest_step * abs(centre)) for name, up in (("up", True), ("down", False))}
     numbers: dict[str, Any] = {
-        "pulses": int(np.sum(np.abs(series.counts))),
+        "pulses": int(np.sum(np.abs(known_counts(series.counts)))),
         f"conductance_{unit}": centre,
         "law": {name: None if one is None else _law_numbers(one, unit) for name, one in laws.items()},
         "smallest_resolved": {name: _smallest(found, up=up) for name, up in (("up", True), ("down", False))},

@@ -9,7 +9,7 @@ import numpy as np
 
 from instruments.value_text import value_text
 from protocols.analysis.common.figure_style import DOWN, FAINT, TRACE, legend, new_figure, si_axis
-from protocols.analysis.retention.straight_line import kept, line
+from protocols.analysis.retention.straight_line import KEPT, START, kept, line
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -24,8 +24,8 @@ def figures(series: Series) -> list[Figure]:
     if fitted is None:
         return []
     figure, (ax,) = new_figure()
-    of = series.phases == "kept"
-    zero = float(series.readings.time[series.phases == "start", 0, 0][-1])
+    of = np.char.startswith(series.phases, KEPT)
+    zero = float(series.readings.time[series.phases == START, 0, 0][-1])
     single = series.readings.time[of, 0, 0] - zero
     ax.plot(single, series.readings.conductance[of, 0, 0], ".", color=FAINT, markersize=3, label="readings")
     ax.plot(t, g, "o", color=DOWN, markersize=4.5, label="means")

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from instruments.crosspoints import FloatArray
+from instruments.crosspoints import FloatArray, IntArray
 from instruments.value_text import value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.common.protocol import Series
 
+START, KEPT = "start", "kept"
 _RATIOS = (0.0, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)  # variance of a decade of 1/f noise over that of white noise
 
 
@@ -85,20 +86,33 @@ def _generalised(X: FloatArray, y: FloatArray, V: FloatArray) -> tuple[FloatArra
     return theta, np.asarray(s2 * np.linalg.inv(information), dtype=np.float64), -0.5 * logs
 
 
+def _pauses(t: FloatArray) -> IntArray:
+    """Where the readings of the next time begin: those of one follow each other at once, a longer pause ends them."""
+    return np.flatnonzero(np.diff(t) > 2.5 * max(float(np.min(np.diff(t))), 1e-12)) + 1
+
+
+def times_of(t: FloatArray) -> int:
+    """How many times the readings at `t` (n,) [s] were taken at, told by the pauses between them."""
+    return 1 + len(_pauses(t)) if t.size > 1 else t.size
+
+
 def kept(series: Series) -> tuple[FloatArray, FloatArray]:
-    """(time [s] after the start, mean conductance) of each time at which it was read."""
+    """(time [s] after the start, mean conductance) of each time at which it was read.
+
+    Readings of one time are told by the pauses between times, or by the number in their phase, "kept 3".
+    """
     g, t = series.readings.conductance[:, 0, 0], series.readings.time[:, 0, 0]
-    start, of = series.phases == "start", series.phases == "kept"
+    start, of = series.phases == START, np.char.startswith(series.phases, KEPT)
     if not np.any(start) or not np.any(of):
         return np.empty(0), np.empty(0)
     zero = float(t[start][-1])
-    g, t = g[of], t[of] - zero
-    # Readings of one time follow each other at once; a pause longer than those before begins the next.
+    g, t, names = g[of], t[of] - zero, series.phases[of]
     good = np.isfinite(g) & np.isfinite(t) & (t > 0)
-    g, t = g[good], t[good]
+    g, t, names = g[good], t[good], names[good]
     if g.size < 2:
         return t, g
-    breaks = np.flatnonzero(np.diff(t) > 2.5 * max(float(np.min(np.diff(t))), 1e-12)) + 1
+    numbered = bool(np.any(names != KEPT))
+    breaks = np.flatnonzero(names[1:] != names[:-1]) + 1 if numbered else _pauses(t)
     groups = np.split(np.arange(g.size), breaks)
     return np.array([t[i].mean() for i in groups]), np.array([g[i].mean() for i in groups])
 

@@ -11,7 +11,17 @@ from instruments.value_text import percent_text, value_text
 from protocols.analysis.common.json_numbers import plain
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.noise.rest import rest_noise
-from protocols.analysis.symmetry.estimate import ALTERNATING, PARKED, RANDOM, STEERED, Estimate, Known, estimate
+from protocols.analysis.symmetry.estimate import (
+    ALTERNATING,
+    FROM_ABOVE,
+    FROM_BELOW,
+    PARKED,
+    RANDOM,
+    STEERED,
+    Estimate,
+    Known,
+    estimate,
+)
 from protocols.analysis.symmetry.published_methods import Published, alternating_midpoint, end_reading, tail_mean
 from protocols.analysis.symmetry.straight_steps import Crossing
 from protocols.common.protocol import Series, known_counts
@@ -26,7 +36,9 @@ def result(series: Series, agreement: float, known: Known | None = None) -> dict
         "stable": found.stable,
         "pulses": int(np.sum(np.abs(known_counts(series.counts)))),
         "readings": len(series),
-        "verdict": verdict(found, unit, agreement, steered=bool(np.any(series.phases == STEERED))),
+        "verdict": verdict(
+            found, unit, agreement, steered=bool(np.any(series.phases == STEERED)), approached=_approached(series)
+        ),
         f"span_{unit}": found.span,
     }
     if found.crossing is not None and found.fit is not None:
@@ -36,6 +48,11 @@ def result(series: Series, agreement: float, known: Known | None = None) -> dict
         numbers["published"] = _published(found, series)
         numbers["parked"] = parked(series, found)
     return plain(numbers)
+
+
+def _approached(series: Series) -> bool:
+    phases = series.phases
+    return bool(np.any(np.char.endswith(phases, FROM_BELOW) | np.char.endswith(phases, FROM_ABOVE)))
 
 
 def _details(found: Estimate, crossing: Crossing, unit: str) -> dict[str, Any]:
@@ -121,8 +138,8 @@ def parked(series: Series, found: Estimate) -> dict[str, Any] | None:
     }
 
 
-def verdict(found: Estimate, unit: str, agreement: float, *, steered: bool) -> str:
-    """One sentence for a person."""
+def verdict(found: Estimate, unit: str, agreement: float, *, steered: bool, approached: bool = True) -> str:
+    """One sentence for a person; `approached`: pulses went in both directions after a drive to one side."""
     if found.value is None or found.crossing is None or found.fit is None:
         return f"No symmetry point: {found.reason}."
     kind = "Stable" if found.stable else "Unstable"
@@ -131,6 +148,8 @@ def verdict(found: Estimate, unit: str, agreement: float, *, steered: bool) -> s
     text += f"; the distance to it {'shrinks' if found.stable else 'grows'} by {pair}"
     if not found.fit.accepted:
         text += "; steps are no straight lines of the conductance, curved ones were fitted"
+    if not steered and not (found.below or found.above or approached):
+        return f"{text}; it rests on ramps, without an approach from either side to compare."
     if not steered and not (found.below and found.above):
         missing = "above" if found.below else "below" if found.above else "either side"
         return f"{text}; it was not approached from {missing}, so the estimate rests on one side."
