@@ -170,8 +170,8 @@ def _tell(made: list[Run], layout: str, facts: dict[str, str], *, as_json: bool)
             click.echo(f"{missing} of them are missing in the file; they are kept as such")
     if made[0].info["unit"] != "S":
         click.echo("conductance is in normalised units: no number of this run is in siemens")
-    fit = "labshd fit last   |   " if any(run.info["pulses"] for run in made) else ""
-    click.echo(f"next:  {fit}labshd report last")
+    pulsed = any(run.info["pulses"] for run in made)
+    click.echo(f"next:  labshd {'fit last' if pulsed else 'analyse last --as read-noise'}   |   labshd report last")
 
 
 def _quantity(given: str | None, option: str, unit: str) -> float | None:
