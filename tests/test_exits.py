@@ -394,3 +394,28 @@ def test_a_console_that_closes_waits_until_the_bench_is_let_go():
     guard.hold(bench)
     assert guard.closing(0) is False  # Ctrl-C is a signal
     guard.release(bench)
+
+
+def test_a_thread_that_was_asked_to_end_begins_nothing_new():
+    signals, go_on, found = ProcessSignals(), threading.Event(), []
+
+    def begins():
+        go_on.wait(60)
+        try:
+            signals.begin()
+            found.append("begun")
+        except Terminated as error:
+            found.append(str(error))
+
+    thread = threading.Thread(target=begins)
+    thread.start()
+    signals.watch(lambda name, last: None)
+    with pytest.raises(Terminated, match="SIGTERM"):
+        signals.handle(signal.SIGTERM, None)
+    go_on.set()
+    thread.join(60)
+    assert found == ["SIGTERM"]
+    after = threading.Thread(target=lambda: (signals.begin(), found.append("begun")))
+    after.start()  # it was not there when the signal came
+    after.join(60)
+    assert found == ["SIGTERM", "begun"]

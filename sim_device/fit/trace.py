@@ -137,7 +137,9 @@ def _problems(
     if not np.all(np.isfinite(pulses.astype(np.float64))) or np.any(pulses.astype(np.float64) % 1):
         problems.append("pulses must be whole signed numbers: how many since the reading before")
     elif not np.any(pulses[1:]):
-        problems.append("there is no pulse in it, so nothing can be said of steps; for its noise: labshd analyse RUN --as read-noise")
+        problems.append(
+            "there is no pulse in it, so it says nothing of steps; for its noise: labshd analyse RUN --as read-noise"
+        )
     if np.any(np.isinf(g)):
         problems.append(f"{np.sum(np.isinf(g))} readings are infinite; leave a missing one empty (NaN)")
     problems += _below_zero(g) if unit == "S" else []
