@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from served import served
 
-from instruments.errors import LabshdError
+from instruments.errors import InputError, InstrumentError, LabshdError
 from labshd.common.signals import SIGNALS, ProcessSignals, Terminated
 from labshd.runs.run import open_run
 from labshd.station.exits import BENCHES, OpenBenches
@@ -419,3 +419,47 @@ def test_a_thread_that_was_asked_to_end_begins_nothing_new():
     after.start()  # it was not there when the signal came
     after.join(60)
     assert found == ["SIGTERM", "begun"]
+
+
+def test_a_bench_of_another_process_is_neither_driven_nor_switched_nor_closed(tmp_path):
+    """What the child of a fork would do; below this, wires refuse as well."""
+    with served(tmp_path) as bench, open_station(bench.file) as station:
+        station["A1"].pulse(1)
+        station["A1"].read()
+        own, station._process = station._process, -1
+        with pytest.raises(InstrumentError, match="was opened in process -1"):
+            station["A1"].read()
+        station.safe()
+        station._process = own
+        station["A1"].read()  # waits until all that was sent has arrived
+        assert not bench.virtual.is_safe()  # it was on all the time
+        assert station.all.bench.switching.smu_on
+        station._process = -1
+        station.safe()
+        assert station.all.bench.switching.smu_on
+        station._process = own
+
+
+def test_a_thread_that_was_asked_to_end_drives_no_more_and_leaves_everything_off(monkeypatch):
+    with open_station(ECRAM, rehearse=True) as station:
+        station["A1"].pulse(1)
+        station["A1"].read()
+        monkeypatch.setattr(SIGNALS, "asked_of", lambda thread: "SIGTERM")
+        with pytest.raises(Terminated, match="SIGTERM"):
+            station["A1"].pulse(1)
+        assert station.virtual.is_safe()
+        monkeypatch.undo()
+
+
+def test_a_crosspoint_that_is_not_there_is_named_with_the_nearest():
+    with open_station(ECRAM, rehearse=True) as station, pytest.raises(InputError, match="has no crosspoint 'A11'"):
+        station["A11"]
+
+
+def test_when_the_last_bench_is_let_go_signals_do_again_what_the_system_does():
+    signals, bench = ProcessSignals(), Pretended()
+    benches = OpenBenches(signals)
+    benches.hold(bench)
+    assert signals._watchers == [benches.told]
+    benches.release(bench)
+    assert signals._watchers == []
