@@ -3,7 +3,8 @@
     python benchmarks/model_free_figures.py [--traces 60]
 
 One ramp of 500 pulses each way, s+ = 0.0115, s- = 0.0088, cycle-to-cycle noise 30 %, read noise 1 % of the window.
-Prints the nonlinearity of the ramp up beside the true one, its scatter over the traces and the error that each trace states.
+Prints the nonlinearity of the ramp up beside the true one, its scatter over the traces and the
+error that each trace states.
 """
 
 import argparse
