@@ -59,7 +59,6 @@ def _held(
         for compliance, part in groupby(asked, key=lambda one: one[1]):
             steps = [(voltage, dwell) for voltage, _, dwell in part]
             smu.off()
-            bench.switching.told_off(smu)
             smu.configure_sweep(max(abs(voltage) for voltage, _ in steps), compliance, bench.reading.integration)
             smu.output_on()
             for voltage, dwell in steps:
