@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -586,3 +587,11 @@ def test_a_trace_is_still_a_trace_and_anything_else_a_table(write, tmp_path, cap
 def test_options_that_do_not_fit_are_refused(write, capsys, arguments, message):
     assert main(["import", str(write(COUNTED)), *arguments]) == 2
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, capsys):
+    os.mkfifo(tmp_path / "pipe.csv")
+    assert main(["import", str(tmp_path / "pipe.csv"), "--runs", str(tmp_path / "runs")]) == 2
+    assert "pipe.csv" in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from instruments.errors import InputError
+from instruments.whole_files import is_plain_file
 from labshd.common.provenance import What, Where
 from labshd.runs.import_layouts import columns, ramps, trace
 from labshd.runs.run import Run, open_run, runs_folder
@@ -88,6 +89,8 @@ def import_files(
 
 def is_trace(file: Path | str) -> bool:
     """Whether the first line of a file has the columns of a trace, `pulses` and `conductance_UNIT`."""
+    if not is_plain_file(Path(file)):
+        return False  # a pipe would be waited for
     try:
         with Path(file).open("rb") as opened:
             return _TRACE.match(opened.read(4096)) is not None
