@@ -11,6 +11,7 @@ Prints a table; exit status 1 unless all of it is 0.
 
 import argparse
 import copy
+import io
 import json
 import logging
 import os
@@ -19,6 +20,7 @@ import sys
 import tempfile
 import time
 import traceback
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -26,10 +28,13 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import openpyxl
+
 from instruments.errors import LabshdError
 from labshd.cli.command_line import main as command_line
 
 STATIONS = Path(__file__).parents[1] / "data" / "stations"
+OF_RUNS = ["run.json", "run.json", "points.csv", "wire.jsonl", "analysis-symmetry-point.json"]
 SLOW = 10.0  # [s] that one file may take
 
 PAYLOADS: list[Any] = [
@@ -92,10 +97,21 @@ def good(folder: Path) -> dict[str, Path]:
         'crosspoints = "A1"\n',
         encoding="utf-8",
     )
+    table = folder / "table.csv"
+    table.write_text(
+        "Pulse;V pulse (V);R (kOhm)\n"
+        + "".join(f"{k};{1 if k % 40 < 20 else -1},5;{10 + k % 40 / 10}\n".replace(".", ",") for k in range(120)),
+        encoding="utf-8",
+    )
+    workbook = openpyxl.Workbook()
+    for row in (["time (ms)", "G (uS)"], *([k, 10 + k % 7 / 100] for k in range(60))):
+        workbook.active.append(row)
+    workbook.save(folder / "table.xlsx")
     for said in (
         ["run", "update-response", "--station", str(station), "--rehearse", "--crosspoint", "A1", "--pulses", "30",
          "--cycles", "1"],
         ["fit", "last"],
+        ["analyse", "last", "--as", "symmetry-point"],
         ["campaign", str(night), "--rehearse"],
         ["import", str(trace)],
     ):  # fmt: skip
@@ -103,7 +119,15 @@ def good(folder: Path) -> dict[str, Path]:
             command_line(said)
     measured = next(path.parent for path in sorted(runs.glob("*update-response*/run.json")))
     campaign = next(path.parent for path in sorted(runs.glob("*/campaign.json")))
-    return {"run": measured, "campaign": campaign, "station": station, "import": trace, "file": night}
+    return {
+        "run": measured,
+        "campaign": campaign,
+        "station": station,
+        "import": trace,
+        "file": night,
+        "table": table,
+        "workbook": folder / "table.xlsx",
+    }
 
 
 def spoilt_json(value: Any, rng: random.Random, said: Callable[[Any], Any]) -> Any:
@@ -150,11 +174,33 @@ def spoilt_bytes(data: bytes, rng: random.Random) -> bytes:
     return b"\xff\xfe" + data
 
 
+def spoilt_workbook(data: bytes, rng: random.Random, said: Callable[[Any], Any]) -> bytes:
+    """A workbook with a part of it spoilt: the archive as a whole, or a file within it."""
+    if rng.random() < 0.3:
+        return spoilt_bytes(data, rng)
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as archive, zipfile.ZipFile(made, "w") as spoilt:
+        names = archive.namelist()
+        chosen = rng.choice(names)
+        for name in names:
+            content = archive.read(name)
+            if name == chosen:
+                text = str(said(rng.choice(PAYLOADS)))[:200].encode("utf-8", "replace")
+                entity = b'<!DOCTYPE x [<!ENTITY e SYSTEM "file:///etc/passwd">]>'
+                at = rng.randrange(len(content) + 1)
+                content = rng.choice([spoilt_bytes(content, rng), content[:at] + text + content[at:], entity + content])
+            spoilt.writestr(name, content)
+    return made.getvalue()
+
+
 def hostile(kind: str, source: dict[str, Path], place: Path, rng: random.Random, said: Callable[[Any], Any]) -> Path:
     """One spoilt file or folder of a kind, in `place`."""
     if kind in ("station", "import"):
-        path = place / source[kind].name
-        data = source[kind].read_bytes()
+        one = source[kind if kind == "station" else rng.choice(["import", "table", "workbook"])]
+        path, data = place / one.name, one.read_bytes()
+        if one.suffix == ".xlsx":
+            path.write_bytes(spoilt_workbook(data, rng, said))
+            return path
         if rng.random() < 0.5:
             lines = data.decode().split("\n")
             key, text = rng.choice(["name", "x", "pulses"]), json.dumps(str(said(rng.choice(PAYLOADS))))
@@ -167,9 +213,10 @@ def hostile(kind: str, source: dict[str, Path], place: Path, rng: random.Random,
     for one in source["campaign" if kind == "campaign" else "run"].iterdir():
         if one.is_file() and one.suffix in (".json", ".csv", ".jsonl", ".txt"):
             (folder / one.name).write_bytes(one.read_bytes())
-    name = {"run": rng.choice(["run.json", "run.json", "points.csv", "wire.jsonl"]), "fitted": "fitted.json"}.get(
-        kind, "campaign.json"
-    )
+    name = {
+        "run": rng.choice(OF_RUNS),
+        "fitted": "fitted.json",
+    }.get(kind, "campaign.json")
     target = folder / name
     if not target.exists():
         return folder
@@ -190,7 +237,8 @@ def verbs(kind: str, path: Path, out: Path, rng: random.Random) -> Iterator[list
     if kind == "station":
         yield ["run", "read-noise", "--station", str(path), "--rehearse", "--reads", "10", "--runs", str(out)]
     elif kind == "import":
-        yield ["import", str(path), "--runs", str(out), "--layout", rng.choice(["trace", "columns"])]
+        yield ["import", str(path), "--runs", str(out), "--layout", rng.choice(["trace", "columns", "table"])]
+        yield ["import", str(path), "--runs", str(out), *rng.choice([[], ["--dry-run"]])]
     elif kind == "campaign":
         yield ["report", str(path), "--out", str(out / "campaign.html"), *runs]
     elif kind == "fitted":
@@ -208,7 +256,8 @@ def verbs(kind: str, path: Path, out: Path, rng: random.Random) -> Iterator[list
             ["runs", *runs],
             ["query", rng.choice(["SELECT * FROM runs", "SELECT count(*) FROM points"]), *runs],
             rng.choice([
-                ["fit", str(path)], ["report", str(path), "--out", str(out / "run.html")], ["replay", str(path)],
+                ["fit", str(path)], ["analyse", str(path), "--as", rng.choice(["read-noise", "symmetry-point"])],
+                ["report", str(path), "--out", str(out / "run.html")], ["replay", str(path)],
                 ["export", str(path), "--to", rng.choice(["csv", "parquet", "netcdf"]), "--out", str(out / "run.x")],
             ]),
         )  # fmt: skip
