@@ -595,3 +595,19 @@ def test_a_pipe_is_refused_and_not_waited_for(tmp_path, capsys):
     assert main(["import", str(tmp_path / "pipe.csv"), "--runs", str(tmp_path / "runs")]) == 2
     assert "pipe.csv" in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_data_set_that_links_elsewhere_or_claims_too_much_is_refused(tmp_path):
+    h5py = pytest.importorskip("h5py")
+    kind = [("current", "f4"), ("voltage", "f4"), ("pulse_width", "f4"), ("read_voltage", "f4"), ("op_type", "u4")]
+    for name, told in (("link", "is a link to elsewhere"), ("large", "rows, more than 20000000")):
+        path = tmp_path / f"{name}.h5"
+        with h5py.File(path, "w") as file:
+            file.attrs["H5DS_VERSION_MAJOR"] = 0
+            group = file.create_group("crosspoints")
+            if name == "link":
+                group["W01B02"] = h5py.ExternalLink(str(tmp_path / "large.h5"), "/")
+            else:
+                group.create_dataset("W01B02/timeseries", shape=(10**10,), dtype=kind, chunks=(1000,))
+        with pytest.raises(InputError, match=told):
+            understand_table(path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ class FittedRun:
 
         return merits_of(self.fit)
 
-    @property
+    @cached_property
     def model_free(self) -> dict[str, Merit]:
         """Figures that need no model, with their errors; see `protocols.analysis.update.model_free`."""
         from protocols.analysis.update.model_free import of_fit

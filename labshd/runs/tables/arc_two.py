@@ -12,6 +12,7 @@ from instruments.errors import InputError
 from labshd.runs.tables.sheet import Sheet
 
 _FIELDS = ("current", "voltage", "pulse_width", "read_voltage", "op_type")
+_MOST = 20_000_000  # rows of a history: what is said to be longer would fill the memory
 _READ, _PULSE = 1, 2  # bits of op_type
 
 
@@ -38,6 +39,8 @@ def sheet_of_arc_two(path: Path, data: bytes) -> Sheet:
                     "of other programs export the table as CSV"
                 )
             for name in sorted(groups):
+                if not isinstance(groups.get(name, getlink=True), h5py.HardLink):
+                    raise InputError(f"{path}: {name} is a link to elsewhere; a data set holds its readings itself")
                 rows += _history(path, str(name), groups[name])
     except (OSError, KeyError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: a damaged HDF5 file ({error})") from None
@@ -56,6 +59,8 @@ def _history(path: Path, name: str, group: Any) -> list[list[str]]:
     table = group["timeseries"]
     if not set(_FIELDS) <= set(table.dtype.names or ()):
         raise InputError(f"{path}: {name}/timeseries has the columns {table.dtype.names}, {_FIELDS} are needed")
+    if table.shape[0] > _MOST:
+        raise InputError(f"{path}: {name}/timeseries says it has {table.shape[0]} rows, more than {_MOST}")
     taken = table[: int(table.attrs.get("NROWS", table.shape[0]))]
     listed = zip(*(taken[field].tolist() for field in _FIELDS), strict=True)
     return [[place[1], place[2], *_row(*one)] for one in listed]
