@@ -21,7 +21,7 @@ UnknownNumbers: TypeAlias = FiniteFloat | list[FiniteFloat] | None
 
 # Keys of the file that are a conductance: written with the unit of the device in their name.
 _CONDUCTANCES = {
-    "noise": ("read", "read_std", "write", "write_std", "drift", "drift_std"),
+    "noise": ("read", "read_std", "write", "write_std", "slow", "slow_std", "drift", "drift_std"),
     "symmetry_point": ("conductance", "std", "step", "step_std"),
     "measured": ("lowest", "highest", "last"),
 }
@@ -36,7 +36,8 @@ class Noise(_Part):
 
     `read` [unit] adds to every reading; `cycle_to_cycle` [1] is relative to the mean step, ``ΔG = step(G)(1 + σc ξ)``,
     and accumulates; `write` [unit] is drawn anew with every pulse and does not accumulate; `drift` [unit/s] moves the
-    conductance without a pulse.
+    conductance without a pulse; `proportional` [1] adds ``G`` times so much to every reading; `slow` [unit] adds to
+    readings, too, and is forgotten as ``exp(−k/slow_readings)`` over k readings.
     """
 
     read: float | None = Field(ge=0)
@@ -47,6 +48,11 @@ class Noise(_Part):
     write_std: float | None = Field(default=None, ge=0)
     drift: float | None = None
     drift_std: float | None = Field(default=None, ge=0)
+    proportional: float | None = Field(default=None, ge=0)
+    proportional_std: float | None = Field(default=None, ge=0)
+    slow: float | None = Field(default=None, ge=0)
+    slow_std: float | None = Field(default=None, ge=0)
+    slow_readings: float | None = Field(default=None, gt=0)
 
 
 class FittedSymmetryPoint(_Part):
@@ -72,12 +78,16 @@ class Verdict(_Part):
 
 
 class Measured(_Part):
-    """What the data covered [unit]: beyond it the model is an extrapolation. `last`: where the device was left."""
+    """What the data covered [unit]: beyond it the model is an extrapolation. `last`: where the device was left.
+
+    `interval_s` [s] is the time from reading to reading (the median), None where it is not known.
+    """
 
     lowest: float
     highest: float
     last: float | None = None
     readings: int = Field(ge=0)
+    interval_s: float | None = Field(default=None, gt=0)
 
 
 class Provenance(BaseModel):

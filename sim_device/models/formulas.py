@@ -269,9 +269,11 @@ def _power_slope(base: FloatArray, exponent: float) -> FloatArray:
 
 def model_named(name: str) -> type[DeviceModel]:
     """The class of device models with this `name`, such as "soft-bounds". `InputError` lists the known ones."""
+    from sim_device.models.measured import MeasuredStep
     from sim_device.models.table import TableStep
 
-    models = {m.name: m for m in (SoftBounds, LinearStep, ExponentialStep, PowerStep, ConstantStep, TableStep)}
+    known = (SoftBounds, LinearStep, ExponentialStep, PowerStep, ConstantStep, TableStep, MeasuredStep)
+    models = {m.name: m for m in known}
     if name not in models:
         raise InputError(f"{name!r} is not a device model; these are: {', '.join(models)}")
     return models[name]
