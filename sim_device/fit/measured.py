@@ -1,105 +1,181 @@
-"""Fit a measured step: smooth steps and scatter of each direction, history after a reversal, a factor for each ramp.
+"""Fit a measured step: smooth steps and scatter of each direction, and what else a real device does.
 
-Each part is there only where it lowers ``BIC = -2 ln L + p ln n`` of the readings; `MeasuredFit.evidence` says by how
-much. Read noise and the scatter of steps are told apart by the likelihood of the whole trace.
+History after a reversal, a factor for each ramp, tails, a share that relaxes, wear, slow read noise and one that goes
+with G: each part is there only where it lowers ``BIC = -2 ln L + p ln n`` of the readings, and `MeasuredFit.evidence`
+says by how much. Read noise and the scatter of steps are told apart by the likelihood of the whole trace.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
-from scipy.optimize import minimize
+from numpy.typing import ArrayLike
 
 from instruments.crosspoints import FloatArray, IntArray
-from sim_device.fit.measured_kernels import measured_likelihood, measured_path
-from sim_device.fit.measured_tables import Parts, Tables, resized, tables_of
+from sim_device.fit.measured_kernels import (
+    KEPT,
+    PROPORTIONAL,
+    RAMP,
+    READ,
+    SLOW,
+    TAILS,
+    measured_likelihood,
+    measured_path,
+)
+from sim_device.fit.measured_nodes import Node, nodes_of
+from sim_device.fit.measured_parts import Parts, splines, told
+from sim_device.fit.measured_search import FLAT, LAST, Maximum, Rows, first_start, maximise, richer
 from sim_device.fit.trace import Trace, trace_of
 
 SIZES = (2, 3, 4, 6, 9, 13)  # B-splines of a mean step, tried from few to many
 SCATTER = 3  # B-splines of the ln scatter of a step, where it depends on G
-NUDGE = 1e-5  # by which a number is moved for a derivative
+REFUSED = 2  # finer steps in a row that were not asked for: a finer one still will not be
 
 
 @dataclass(frozen=True)
 class MeasuredFit:
     """A measured step fitted to a trace.
 
-    `log_likelihood` and `theta` are in scaled units; `evidence` is, for each part that was tried, by how much it
-    lowered the BIC (positive: it is there).
+    `maximum` is in scaled units; `evidence` is, for each part that was tried, by how much it lowered the BIC (positive:
+    it is there). `nodes` are normal distributions of θ whose mixture says how well it is known.
     """
 
     trace: Trace
-    parts: Parts
-    theta: FloatArray
-    log_likelihood: float
+    maximum: Maximum
     evidence: dict[str, float]
-    curvature: FloatArray
+    nodes: tuple[Node, ...] = ()
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The trace as the likelihood takes it."""
+        return Rows.of(self.trace)
 
     @property
-    def tables(self) -> Tables:
-        """Steps, scatter and noise [scaled]."""
-        return tables_of(self.theta, self.parts, _typical(self.trace))
+    def parts(self) -> Parts:
+        """Which parts there are."""
+        return self.maximum.parts
+
+    @property
+    def theta(self) -> FloatArray:
+        """Numbers at the maximum."""
+        return self.maximum.theta
 
     @property
     def bic(self) -> float:
         """``-2 ln L + p ln n``."""
-        return _bic(self.log_likelihood, self.parts, self.trace)
+        return _bic(self.maximum, self.trace)
 
-    def drawn(self, random: np.random.Generator) -> Tables:
-        """Tables from numbers drawn within their uncertainty: what a prediction band must hold besides noise."""
-        deviates: FloatArray = random.standard_normal(int(self.curvature.shape[1]))
-        away: FloatArray = np.asarray(np.dot(self.curvature, deviates), dtype=np.float64)
-        return tables_of(self.theta + away, self.parts, _typical(self.trace))
+    def number(self, theta: FloatArray | None = None) -> FloatArray:
+        """All numbers as the kernels take them, at the maximum unless `theta` is given."""
+        return told(self.theta if theta is None else theta, self.parts, self.rows.typical, self.rows.pulses).number
 
-    def simulate(self, start: float, pulses: IntArray, members: int, seed: int) -> FloatArray:
+    def others(self, theta: FloatArray | None = None) -> FloatArray:
+        """The numbers beyond the coefficients, by their places in `sim_device.fit.measured_kernels`."""
+        return self.number(theta)[self.parts.coefficients :]
+
+    def drawn(self, random: np.random.Generator, many: int | None = None) -> FloatArray:
+        """θ drawn within its uncertainty, (p,) or (many, p): what a band must hold besides noise."""
+        weights = np.array([node.weight for node in self.nodes])
+        chosen = random.choice(len(weights), size=1 if many is None else many, p=weights)
+        deviates = random.standard_normal((len(chosen), len(self.theta)))
+        roots, thetas = (np.array([getattr(node, key) for node in self.nodes]) for key in ("root", "theta"))
+        found = thetas[chosen] + np.einsum("npq,nq->np", roots[chosen], deviates)
+        return found[0] if many is None else found
+
+    def simulate(self, start: float, pulses: IntArray, members: int, seed: int, since: int = 0) -> FloatArray:
         """Readings (len(pulses) + 1, members) [unit] of devices read as `start` right after a reversal.
 
-        Each member has its own numbers within the uncertainty of the fit, its own factor of the ramp, step scatter and
-        read noise.
+        Each member has its own numbers within the uncertainty of the fit, its own factors of the ramps, step scatter
+        and read noise. `since`: pulses, of either sign, from the end of the trace to `start`.
         """
         trace, random = self.trace, np.random.default_rng(seed)
-        first, zero = (start - trace.centre) / trace.scale, -trace.centre / trace.scale
+        first, zero = (start - trace.centre) / trace.scale, self.rows.zero
         out = np.full((len(pulses) + 1, members), float(start))
+        thetas = self.drawn(random, members)
         for k in range(members):
-            t = self.drawn(random)
-            x = first - float(np.hypot(t.read, t.proportional * (first - zero)) * random.standard_normal())
-            factors = np.exp(t.ramps * random.standard_normal(2))
-            out[1:, k] = self._readings(t, x, pulses, (-1, 0.0), factors, random)
+            number = self.number(thetas[k])
+            more = number[self.parts.coefficients :]
+            slow = more[SLOW] * float(random.standard_normal())
+            read = float(np.hypot(more[READ], more[PROPORTIONAL] * (first - zero)) * random.standard_normal())
+            out[1:, k] = self._readings(number, (first - read - slow, 0.0, slow), pulses, (-1, 0.0, self.rows.pulses + since), None, random)
         return out
 
     def continued(self, pulses: IntArray, members: int, seed: int) -> FloatArray:
         """Readings (len(pulses), members) [unit] after the last of the trace: state and ramp factor as known there."""
         random, out = np.random.default_rng(seed), np.empty((len(pulses), members))
+        thetas = self.drawn(random, members)
         for k in range(members):
-            t = self.drawn(random)
-            x, p, r, c, q, way, since = (float(number) for number in filter_of(self.trace, t)[1])
-            turn = float(random.standard_normal())
-            x_now = x + np.sqrt(max(p, 0.0)) * turn
-            given = c / np.sqrt(p) if p > 0 else 0.0
-            r_now = r + given * turn + np.sqrt(max(q - given**2, 0.0)) * float(random.standard_normal())
-            factors = np.exp(t.ramps * random.standard_normal(2))
-            factors[int(way)] = np.exp(r_now)
-            out[:, k] = self._readings(t, float(x_now), pulses, (int(way), since), factors, random)
+            number = self.number(thetas[k])
+            last = self._end(number)
+            mean, way, since = last[:4], int(last[14]), float(last[15])
+            covariance = np.zeros((4, 4))
+            covariance[np.triu_indices(4)] = last[4:14]
+            values, vectors = np.linalg.eigh(covariance + np.triu(covariance, 1).T)
+            x, r, w, z = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * random.standard_normal(4))
+            out[:, k] = self._readings(number, (x, w, z), pulses, (way, since, self.rows.pulses), float(r), random)
         return out
+
+    def _end(self, number: FloatArray) -> FloatArray:
+        """What is known at the end of the trace."""
+        last = np.zeros(LAST)
+        filtered(self.rows, self.parts, number, last)
+        return last
 
     def _readings(
         self,
-        t: Tables,
-        x: float,
+        number: FloatArray,
+        state: tuple[float, float, float],
         pulses: IntArray,
-        past: tuple[int, float],
-        factors: FloatArray,
+        past: tuple[int, float, int],
+        present: float | None,
         random: np.random.Generator,
     ) -> FloatArray:
-        """(len(pulses),) readings [unit] of one device from x on; `past` = (direction before, pulses since)."""
-        trace, size, zero = self.trace, int(np.abs(pulses).sum()), -self.trace.centre / self.trace.scale
-        deviates = _deviates(t.tails, size, random)
-        path = measured_path(x, pulses, *past, t.steps, t.scatter, t.history, factors, deviates)
-        noise = np.hypot(t.read, t.proportional * (path - zero)) * random.standard_normal(len(pulses))
-        return trace.centre + trace.scale * (path + noise)
+        """(len(pulses),) readings [unit] of one device from (x, w, z) on.
+
+        `past` = (direction before, pulses since the reversal, since the first of the trace); `present` = ln F of the present ramp, None for one not begun.
+        """
+        trace, parts = self.trace, self.parts
+        more, path = number[parts.coefficients :], np.empty(len(pulses))
+        factors = np.exp(_ramps(np.sign(pulses[pulses != 0]), past[0], present, more, random))
+        deviates = _deviates(more[TAILS], int(np.abs(pulses).sum()), random)
+        x, w, z = state
+        tables = self.tables(number)
+        measured_path(x, pulses, past[0], past[1], float(past[2]), factors, w, tables, more, deviates, path)
+        path += slow_noise(len(pulses), float(more[SLOW]), float(more[KEPT]), z, random)
+        noise = np.hypot(more[READ], more[PROPORTIONAL] * (path - self.rows.zero))
+        return trace.centre + trace.scale * (path + noise * random.standard_normal(len(pulses)))
+
+    def tables(self, number: FloatArray | None = None) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Steps, their slopes and ln scatter [scaled], each (2, nodes) over [-1, 1], up and down."""
+        given, k, parts = self.number() if number is None else number, self.parts.size, self.parts
+        basis, tilt = splines(k)
+        steps, spread = given[: 2 * k].reshape(2, k), given[2 * k : parts.coefficients].reshape(2, parts.scatter)
+        return steps @ basis, steps @ tilt, spread @ splines(parts.scatter)[0]
+
+
+def _ramps(
+    ways: IntArray, before: int, present: float | None, more: FloatArray, random: np.random.Generator
+) -> FloatArray:
+    """ln F of each ramp to come, the present one (or the first) first."""
+    turns = int(np.sum(ways[1:] != ways[:-1])) + 2
+    first = before if before >= 0 else (0 if len(ways) == 0 or ways[0] > 0 else 1)
+    found = more[RAMP + (first + np.arange(turns)) % 2] * random.standard_normal(turns)
+    if present is not None:
+        found[0] = present
+    return found
+
+
+def slow_noise(size: int, std: float, kept: float, before: float, random: np.random.Generator) -> FloatArray:
+    """(size,) of a first-order process of standard deviation `std` that was `before`."""
+    if std == 0.0:
+        return np.zeros(size)
+    from scipy.signal import lfilter
+
+    drive = std * np.sqrt(1.0 - kept**2) * random.standard_normal(size)
+    return np.asarray(lfilter([1.0], [1.0, -kept], drive, zi=[kept * before])[0], dtype=np.float64)
 
 
 def _deviates(tails: float, size: int, random: np.random.Generator) -> FloatArray:
@@ -109,6 +185,17 @@ def _deviates(tails: float, size: int, random: np.random.Generator) -> FloatArra
     return random.standard_t(1.0 / tails, size) * np.sqrt(1.0 - 2.0 * tails)
 
 
+def filtered(rows: Rows, parts: Parts, number: FloatArray, last: FloatArray, told: FloatArray = FLAT) -> float:
+    """Log-likelihood; fills what is known at the end, and the innovations if asked for (`measured_likelihood`)."""
+    none = np.full(len(number), -1, dtype=np.int64)
+    return float(
+        measured_likelihood(
+            rows.rows, number, *splines(parts.size), splines(parts.scatter)[0], none, rows.zero, np.zeros(0),
+            np.zeros((0, 0)), told, last,
+        )
+    )  # fmt: skip
+
+
 def fit_measured(
     pulses: ArrayLike, conductance: ArrayLike, *, unit: str = "S", segments: ArrayLike | None = None
 ) -> MeasuredFit:
@@ -116,144 +203,74 @@ def fit_measured(
     return fit_parts(trace_of(pulses, conductance, unit=unit, segments=segments, gather=False))
 
 
-def fit_parts(trace: Trace) -> MeasuredFit:
-    """From plain to rich: each part is kept where it lowers the BIC."""
-    best = _maximum(trace, Parts(), _start(trace))
-    evidence: dict[str, float] = {}
-    trials: list[tuple[str, Callable[[Parts], Parts]]] = [
+_Trial = tuple[str, Callable[[Parts], Parts]]
+
+
+def _trials() -> list[_Trial]:
+    """Parts in the order in which they are tried: what changes most first."""
+    return [
         *_sizes(SIZES[1:3]),
-        ("history after a reversal", lambda p: replace(p, history=True)),
-        ("a factor for each ramp", lambda p: replace(p, ramps=True)),
-        ("scatter that depends on G", lambda p: replace(p, scatter=SCATTER)),
-        *_sizes(SIZES[3:]),
         ("steps with heavy tails", lambda p: replace(p, tails=True)),
+        ("scatter that depends on G", lambda p: replace(p, scatter=SCATTER)),
+        ("history after a reversal", lambda p: replace(p, history=True)),
+        *_sizes(SIZES[3:]),
+        ("steps that shrink or grow with pulses", lambda p: replace(p, wear=True)),
+        ("a factor for each ramp", lambda p: replace(p, ramps=1)),
+        ("slow read noise", lambda p: replace(p, slow=True)),
+        ("a share of each step that relaxes", lambda p: replace(p, relaxing=True)),
         ("read noise proportional to G", lambda p: replace(p, proportional=True)),
+        ("ramp factors that differ by direction", lambda p: replace(p, ramps=2) if p.ramps else p),
     ]
-    refused = 0
-    for name, richer in trials:
-        parts = richer(best.parts)
-        if parts.size > best.parts.size and refused == 2:
-            continue  # two finer ones in a row were not asked for: a finer one still will not be
-        tried = _maximum(trace, parts, _lifted(best.theta, best.parts, parts))
-        evidence[name] = best.bic - tried.bic
-        if parts.size > best.parts.size:
-            refused = 0 if evidence[name] > 0 else refused + 1
-        if evidence[name] > 0:
-            best = tried
-    return replace(best, evidence=evidence, curvature=_root_of_covariance(best))
 
 
-def _typical(trace: Trace) -> float:
-    """Size of a step [scaled]: the way that the trace went, over the pulses it took."""
-    rows = ~trace.starts & (trace.count > 0)
-    moved = [_net(trace, way) for way in (+1, -1)]
-    found = max(abs(m) for m in moved)
-    return max(found, 1.0 / max(float(np.sum(np.abs(trace.pulses[rows]))), 1.0))
+_PLAINER: dict[str, Callable[[Parts], Parts]] = {
+    "steps that shrink or grow with pulses": lambda p: replace(p, wear=False),
+    "a factor for each ramp": lambda p: replace(p, ramps=0),
+    "a share of each step that relaxes": lambda p: replace(p, relaxing=False),
+    "history after a reversal": lambda p: replace(p, history=False),
+    "slow read noise": lambda p: replace(p, slow=False),
+}
 
 
-def _net(trace: Trace, way: int) -> float:
-    """Mean step [scaled] of one direction: the sum of its changes over the number of its pulses."""
-    read = trace.count > 0
-    good = read[1:] & read[:-1] & ~trace.starts[1:] & (np.sign(trace.pulses[1:]) == way)
-    number = float(np.sum(np.abs(trace.pulses[1:][good])))
-    return float(np.sum(np.diff(trace.mean)[good])) / number if number else 0.0
-
-
-def _sizes(sizes: tuple[int, ...]) -> list[tuple[str, Callable[[Parts], Parts]]]:
+def _sizes(sizes: tuple[int, ...]) -> list[_Trial]:
     return [(f"steps of {size} splines", lambda p, size=size: replace(p, size=size)) for size in sizes]
 
 
-def _start(trace: Trace) -> FloatArray:
-    typical = _typical(trace)
-    read = trace.count > 0
-    good = read[1:] & read[:-1] & ~trace.starts[1:]
-    noise = np.log(max(float(np.std(np.diff(trace.mean)[good])), 1e-3 * typical) / typical / 2)
-    steps = [np.full(SIZES[0], _net(trace, way) / typical) for way in (+1, -1)]
-    return np.concatenate([*steps, [noise, noise, noise]])
+def fit_parts(trace: Trace) -> MeasuredFit:
+    """From plain to rich: each part is kept where it lowers the BIC."""
+    rows = Rows.of(trace)
+    best = maximise(rows, Parts(), first_start(trace, SIZES[0]))
+    evidence: dict[str, float] = {}
+    refused = 0
+    for name, change in _trials():
+        parts = change(best.parts)
+        finer = parts.size > best.parts.size
+        if parts == best.parts or (finer and refused == REFUSED):
+            continue
+        tried = richer(rows, best, parts)
+        evidence[name] = _bic(best, trace) - _bic(tried, trace)
+        if finer:
+            refused = 0 if evidence[name] > 0 else refused + 1
+        if evidence[name] > 0:
+            best = tried
+    best = _without_idle(rows, best, trace, evidence)
+    return MeasuredFit(trace, best, evidence, nodes_of(rows, best))
 
 
-def _lifted(theta: FloatArray, old: Parts, new: Parts) -> FloatArray:
-    """The start of richer parts: the same steps and scatter, the new parts small."""
-    k, s = old.size, old.scatter
-    steps = [resized(row, new.size) for row in theta[: 2 * k].reshape(2, k)]
-    scatter = [resized(row, new.scatter) for row in theta[2 * k : 2 * (k + s)].reshape(2, s)]
-    rest = theta[2 * (k + s) :]
-    read, at = rest[:1], 1
-    history = rest[at : at + 4] if old.history else np.array([0.3, 2.0, 0.3, 2.0])
-    at += 4 * old.history
-    ramps = rest[at : at + 2] if old.ramps else np.array([-3.0, -3.0])
-    at += 2 * old.ramps
-    proportional = rest[at : at + 1] if old.proportional else np.array([-5.0])
-    at += old.proportional
-    tails = rest[at:] if old.tails else np.array([-1.0])
-    more = [history] * new.history + [ramps] * new.ramps + [proportional] * new.proportional + [tails] * new.tails
-    return np.concatenate([*steps, *scatter, read, *more])
+def _without_idle(rows: Rows, best: Maximum, trace: Trace, evidence: dict[str, float]) -> Maximum:
+    """Parts that others have taken over since are left out again."""
+    for name, change in _PLAINER.items():
+        parts = change(best.parts)
+        if parts == best.parts:
+            continue
+        tried = richer(rows, best, parts)
+        gain = _bic(tried, trace) - _bic(best, trace)
+        evidence[name] = gain
+        if gain < 0:
+            best = tried
+    return best
 
 
-def filter_of(trace: Trace, t: Tables) -> tuple[float, FloatArray]:
-    """Log-likelihood, and what is known at the end (`measured_likelihood`'s `last`)."""
-    y, last, zero = np.where(trace.count > 0, trace.mean, np.nan), np.zeros(7), -trace.centre / trace.scale
-    found = measured_likelihood(
-        y,
-        trace.pulses,
-        trace.starts,
-        t.steps,
-        t.scatter,
-        t.history,
-        t.ramps,
-        t.read,
-        t.proportional,
-        zero,
-        t.tails,
-        last,
-    )
-    return float(found), last
-
-
-def _likelihood(trace: Trace, parts: Parts) -> Callable[[FloatArray], float]:
-    typical = _typical(trace)
-
-    def minus(theta: FloatArray) -> float:
-        found = filter_of(trace, tables_of(theta, parts, typical))[0]
-        # A weak prior keeps what the data do not tell from running away: a share or a scale within e^+-5 or so.
-        loss = -float(found) + 0.5 * float(np.sum((theta[2 * parts.size :] / 10.0) ** 2))
-        return loss if np.isfinite(loss) else 1e12
-
-    return minus
-
-
-def _gradient(function: Callable[[FloatArray], float], theta: FloatArray) -> FloatArray:
-    found = np.empty(len(theta))
-    for i in range(len(theta)):
-        high, low = theta.copy(), theta.copy()
-        high[i] += NUDGE
-        low[i] -= NUDGE
-        found[i] = (function(high) - function(low)) / (2 * NUDGE)
-    return found
-
-
-def _maximum(trace: Trace, parts: Parts, start: FloatArray) -> MeasuredFit:
-    minus = _likelihood(trace, parts)
-    found = minimize(
-        minus, start, jac=lambda theta: _gradient(minus, theta), method="L-BFGS-B", options={"maxiter": 150}
-    )
-    theta: FloatArray = np.asarray(found.x, dtype=np.float64)
-    return MeasuredFit(trace, parts, theta, -float(found.fun), {}, np.zeros((len(theta), 0)))
-
-
-def _bic(log_likelihood: float, parts: Parts, trace: Trace) -> float:
-    readings: NDArray[np.bool_] = (trace.count > 0) & ~trace.starts
-    return -2.0 * log_likelihood + parts.numbers() * float(np.log(max(int(np.sum(readings)), 2)))
-
-
-def _root_of_covariance(fit: MeasuredFit) -> FloatArray:
-    """(p, p) root of the inverse information; directions of which the data say nothing are held by the weak prior."""
-    minus, size = _likelihood(fit.trace, fit.parts), len(fit.theta)
-    hessian, nudge = np.empty((size, size)), 1e-3
-    for i in range(size):
-        high, low = fit.theta.copy(), fit.theta.copy()
-        high[i] += nudge
-        low[i] -= nudge
-        hessian[i] = (_gradient(minus, high) - _gradient(minus, low)) / (2 * nudge)
-    values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
-    return vectors / np.sqrt(np.maximum(values, 1.0))
+def _bic(found: Maximum, trace: Trace) -> float:
+    readings = int(np.sum((trace.count > 0) & ~trace.starts))
+    return -2.0 * found.value.likelihood + found.parts.numbers() * float(np.log(max(readings, 2)))
