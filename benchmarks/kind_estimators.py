@@ -6,19 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
 from device_kinds import BALANCED, NONE, ONE, SEVERAL, Case
 
-from instruments.crosspoints import FloatArray
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.flexible import robust_covariance
 from sim_device.fit.measured import fit_measured
-from sim_device.fit.measured_tables import NODES
+from sim_device.fit.measured_symmetry import EVERYWHERE, STABLE, UNSTABLE, balance_of
 from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import balanced
 
 UNCLEAR, FAILED = "not identified", "error"  # verdicts that are never right
-DRAWS = 400  # of a measured step
 
 
 @dataclass(frozen=True)
@@ -62,33 +59,25 @@ def best(case: Case) -> Judged:
 
 
 def measured(case: Case) -> Judged:
-    """The measured step, crossings in the measured range of steps drawn within its uncertainty; it is never refused."""
+    """The measured step; it is never refused."""
     fit = fit_measured(case.pulses, case.conductance, segments=case.segments)
-    random = np.random.default_rng(0)
-    drawn = np.array([fit.drawn(random).steps.sum(axis=0) for _ in range(DRAWS)])
-    total = fit.tables.steps.sum(axis=0)
-    if np.all(np.abs(total) <= 3 * np.std(drawn, axis=0)):
-        return Judged(True, None, None, None, BALANCED)
-    stable, others = crossings(total)
-    if not len(stable):
-        return Judged(True, None, None, None, SEVERAL if len(others) else NONE)
-    value = float(stable[0])
-    ends = [float(found[np.argmin(np.abs(found - value))]) for found, _ in map(crossings, drawn) if len(found)]
-    low, high = (
-        fit.trace.centre + fit.trace.scale * float(end) for end in np.quantile(ends or [value], [0.025, 0.975])
-    )
-    verdict = ONE if len(stable) + len(others) == 1 else SEVERAL
-    return Judged(True, fit.trace.centre + fit.trace.scale * value, low, high, verdict)
+    found = balance_of(fit)
+    verdict = _WORDS[found.verdict]
+    if not found.points:
+        return Judged(True, None, None, None, verdict)
+    stable = [point for point in found.points if point.stable]
+    point = (stable or list(found.points))[0]
+    return Judged(True, point.conductance, *point.interval, verdict)
 
 
-def crossings(total: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Where a table over [-1, 1] crosses 0 downwards (stable) and upwards."""
-    x = np.linspace(-1.0, 1.0, NODES)
-    at = np.flatnonzero(total[:-1] * total[1:] < 0)
-    found: FloatArray = x[at] + total[at] / (total[at] - total[at + 1]) * (x[1] - x[0])
-    return found[total[at] > 0], found[total[at] < 0]
-
-
+_WORDS = {
+    STABLE: ONE,
+    UNSTABLE: SEVERAL,
+    "several": SEVERAL,
+    EVERYWHERE: BALANCED,
+    "none": NONE,
+    "not identified": UNCLEAR,
+}
 ESTIMATORS: dict[str, Callable[[Case], Judged]] = {"best": best, "measured": measured}
 
 

@@ -20,8 +20,21 @@ from sim_device.arrays.compiling import njit
 # by which the scatter is larger, up and down; sigma
 # of ln F, up and down; read noise over G; 1/nu of the tails; slow noise and what is left of it at the next reading;
 # share that relaxes and what is left of it at the next reading; ln by which the first
-# step is larger than the steady one and the pulses it takes to wear off.
-READ, SHARE, RAMP, PROPORTIONAL, TAILS, SLOW, KEPT, RELAXING, LEFT, WEAR, OTHERS = 0, 1, 7, 9, 10, 11, 12, 13, 14, 15, 17
+# step of a trace is larger than its last, and the pulses in which steps come near to what they will be.
+SMALL = 1e-3  # of a typical step: below it a scatter that goes with the step does not fall
+READ, SHARE, RAMP, PROPORTIONAL, TAILS, SLOW, KEPT, RELAXING, LEFT, WEAR, OTHERS = (
+    0,
+    1,
+    7,
+    9,
+    10,
+    11,
+    12,
+    13,
+    14,
+    15,
+    17,
+)
 # Rows of what goes with the derivatives: the state, then its covariance.
 X, R, W, Z, XX, XR, XW, XZ, RR, RW, RZ, WW, WZ, ZZ, ROWS = range(15)
 
@@ -308,10 +321,24 @@ def _digamma(x):
 
 
 @njit(cache=True)
-def measured_likelihood(rows, number, basis, tilt, spread, place, zero, score, information, told, last):
+def _wear(gone, total, pulses):
+    """What is left of wear after `gone` of `total` pulses, and its derivative by `pulses`.
+
+    ``(exp(−n/m) − exp(−N/2m))/(1 − exp(−N/m))``: from first to last it falls by 1, and is 0 in the middle.
+    """
+    rate = 1.0 / pulses
+    now, middle, whole = math.exp(-gone * rate), math.exp(-0.5 * total * rate), -math.expm1(-total * rate)
+    left = (now - middle) / whole
+    by_rate = (0.5 * total * middle - gone * now) / whole - left * total * (1.0 - whole) / whole
+    return left, -by_rate * rate * rate
+
+
+@njit(cache=True)
+def measured_likelihood(rows, number, basis, tilt, spread, relative, place, zero, score, information, told, last):
     """Log-likelihood of a trace, with its derivatives by the numbers whose `place` is not -1.
 
-    `rows` = (y (NaN: missing), pulses, elapsed, starts); `place` (len(number),) says where in `score` (p,) and
+    `rows` = (y (NaN: missing), pulses, elapsed, starts); `relative`: 0, or the typical step over which the scatter goes
+    with the step, ``s = exp(ln s) |f|/typical``; `place` (len(number),) says where in `score` (p,) and
     `information` (p, p; expected, lower half) a number stands. `told` (3, n) takes score of squared innovations:
     innovation, its variance and what was predicted, if it is not empty. `last` (16,) takes the state at the end, its
     covariance, the direction and the pulses since the reversal.
@@ -331,6 +358,10 @@ def measured_likelihood(rows, number, basis, tilt, spread, place, zero, score, i
         nu = 1.0 / more[TAILS]
         constant = math.lgamma((nu + 1.0) / 2.0) - math.lgamma(nu / 2.0) - 0.5 * math.log(nu * math.pi)
         dconstant = -nu * nu * 0.5 * (_digamma((nu + 1.0) / 2.0) - _digamma(nu / 2.0) - 1.0 / nu)
+    every = 0.0
+    for i in range(len(y)):
+        if not starts[i]:
+            every += abs(pulses[i])
     total, way, since, gone, h = 0.0, -1, 0.0, 0.0, more[RELAXING]
     for i in range(len(y)):
         if starts[i]:
@@ -348,9 +379,18 @@ def measured_likelihood(rows, number, basis, tilt, spread, place, zero, score, i
             for _ in range(abs(pulses[i])):
                 f, along, fx, bend = _step(number[first : first + k], basis, tilt, s[X], row, slope, row_slope, turn)
                 ln_s, ln_along = _spread(number[first_wide : first_wide + m], spread, s[X], wide, wide_slope)
+                if relative > 0.0:
+                    size = f * f + (SMALL * relative) ** 2
+                    ln_s += 0.5 * math.log(size) - math.log(relative)
+                    ln_along += f * along / size
+                    for j in range(k):
+                        if place[first + j] >= 0:
+                            dspread[place[first + j]] = f * row[j] / size
                 fade = math.exp(-since / back) if missing != 0.0 or rough != 0.0 else 0.0
-                new_yet = math.exp(-gone / more[WEAR + 1])
-                share, wear = 1.0 - missing * fade, math.exp(more[WEAR] * new_yet)
+                unworn, unworn_by = (
+                    _wear(gone, every, more[WEAR + 1]) if more[WEAR] != 0.0 or others[WEAR] >= 0 else (0.0, 0.0)
+                )
+                share, wear = 1.0 - missing * fade, math.exp(more[WEAR] * unworn)
                 for j in range(k):
                     if place[first + j] >= 0:
                         df[place[first + j]], dfx[place[first + j]] = row[j], row_slope[j]
@@ -364,8 +404,8 @@ def measured_likelihood(rows, number, basis, tilt, spread, place, zero, score, i
                     dgrown[by_back] = rough * fade * since / (back * back)
                     dgrown[others[SHARE + 3 * way + 2]] = fade
                 if others[WEAR] >= 0:
-                    by_pulses = more[WEAR] * new_yet * gone / more[WEAR + 1] ** 2
-                    dfactor[others[WEAR]], dgrown[others[WEAR]] = new_yet, new_yet
+                    by_pulses = more[WEAR] * unworn_by
+                    dfactor[others[WEAR]], dgrown[others[WEAR]] = unworn, unworn
                     dfactor[others[WEAR + 1]], dgrown[others[WEAR + 1]] = by_pulses, by_pulses
                 factor = math.exp(s[R]) * share * wear
                 _pulse(
@@ -389,12 +429,12 @@ def measured_likelihood(rows, number, basis, tilt, spread, place, zero, score, i
 
 
 @njit(cache=True)
-def measured_path(x, pulses, way, since, spent, factors, state, tables, more, deviates, out):
+def measured_path(x, pulses, way, since, spent, every, factors, state, tables, relative, more, deviates, out):
     """Move a crosspoint at `x` by signed `pulses`; fills `out` (len(pulses),) with x + w after each.
 
     `way`, `since` say which direction was pulsed before and how often since the reversal, `spent` how many pulses there
-    were since the beginning of the trace; `factors` are those of the ramps to come, the present one first; `state` = w, what relaxes now; `tables` = (steps, slopes, ln scatter), each
-    (2, nodes) over [-1, 1]; `more` the numbers that the likelihood has after its coefficients; `deviates` one standard
+    were since the beginning of the trace, which had `every`; `factors` are those of the ramps to come, the present one first; `state` = w, what relaxes now; `tables` = (steps, slopes, ln scatter), each
+    (2, nodes) over [-1, 1]; `relative` as there; `more` the numbers that the likelihood has after its coefficients; `deviates` one standard
     deviate a pulse.
     """
     steps, slopes, spread = tables
@@ -407,7 +447,7 @@ def measured_path(x, pulses, way, since, spent, factors, state, tables, more, de
                 ramp += 1 if way >= 0 else 0
                 way, since = new, 0.0
             for _ in range(abs(pulses[i])):
-                wear = math.exp(more[WEAR] * math.exp(-spent / more[WEAR + 1]))
+                wear = math.exp(more[WEAR] * _wear(spent, every, more[WEAR + 1])[0]) if more[WEAR] != 0.0 else 1.0
                 spent += 1.0
                 inside = min(max(x, -1.0), 1.0)
                 position = (inside + 1.0) * 0.5 * (steps.shape[1] - 1)
@@ -418,6 +458,8 @@ def measured_path(x, pulses, way, since, spent, factors, state, tables, more, de
                     beyond = f + slopes[way, 0 if x < 0 else -1] * (x - inside)
                     f = 0.0 if beyond * f <= 0.0 else (f if abs(beyond) >= abs(f) else beyond)
                 s = math.exp(spread[way, node] + part * (spread[way, node + 1] - spread[way, node]))
+                if relative > 0.0:
+                    s *= math.sqrt(f * f + (SMALL * relative) ** 2) / relative
                 fade = math.exp(-since / more[SHARE + 3 * way + 1])
                 s *= math.exp(more[SHARE + 3 * way + 2] * fade)
                 move = wear * (factors[ramp] * (1.0 - more[SHARE + 3 * way] * fade) * f + s * deviates[at])

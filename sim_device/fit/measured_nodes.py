@@ -1,60 +1,89 @@
-"""How well the numbers of a measured step are known: normal distributions, mixed over the spread of ramp factors.
+"""How well the numbers of a measured step are known: normal distributions of θ, mixed over what is hard to tell apart.
 
-With few ramps the spread of their factors is hardly known, and the error of the mean steps goes with it: as in
-Student's t, an error at the most likely spread alone would be too small. So the spread is taken at several values, and
-each counts by its part of the posterior (Laplace's approximation of the others).
+With few ramps nobody knows whether their steps differ by a factor of each, wear off, or are alike; and if factors
+differ, their spread is hardly known, and the error of the mean steps goes with it, as in Student's t. So each of these
+counts by its posterior probability (Laplace's approximation; prior probabilities alike), and the spread of factors is
+taken at several values.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from instruments.crosspoints import FloatArray
+from sim_device.fit.measured_parts import Parts, lifted, log_prior_scale
 from sim_device.fit.measured_search import Maximum, Rows, maximise
 
 STEPS = 0.5  # between values of ln spread
 LEAST = 1e-3  # weight below which no further value is tried
-MOST = 8  # values on each side
+MOST = 10  # values on each side
+MANY = 12  # ramps of a direction that tell by themselves what they are
 
 
 @dataclass(frozen=True)
 class Node:
-    """One normal distribution of θ: its mean, a root of its covariance (p, p), and its weight."""
+    """One normal distribution of θ for some parts: its mean, a root of its covariance (p, p), and its weight."""
 
+    parts: Parts
     theta: FloatArray
     root: FloatArray
     weight: float
 
 
+_Weighed = tuple[Maximum, FloatArray, float]
+
+
 def nodes_of(rows: Rows, best: Maximum) -> tuple[Node, ...]:
-    """One node; several where the ramps have factors of their own."""
-    if not best.parts.ramps:
-        return (Node(best.theta, _root(best, None)[0], 1.0),)
-    at = best.parts.at("ramps").start
-    middle = _fixed(rows, best, at, float(best.theta[at]))
+    """One node; several where ramps have, or might have, factors of their own."""
+    found: list[_Weighed] = []
+    for parts in _alternatives(rows, best.parts):
+        start = best if parts == best.parts else maximise(rows, parts, lifted(best.theta, best.parts, parts))
+        found += _over_spread(rows, start) if parts.ramps == 1 else [_weighed(start, None)]
+    logs = np.array([log for _, _, log in found])
+    weights = np.exp(logs - logs.max())
+    weights /= weights.sum()
+    return tuple(
+        Node(one.parts, one.theta, root, float(w))
+        for (one, root, _), w in zip(found, weights, strict=True)
+        if w > LEAST / 10
+    )
+
+
+def _alternatives(rows: Rows, parts: Parts) -> list[Parts]:
+    """With and without factors and wear, where there are ramps to compare and not so many that they tell."""
+    if not 1 < rows.ramps <= MANY or parts.ramps == 2:
+        return [parts]
+    return [replace(parts, ramps=ramps, wear=wear) for ramps in (0, 1) for wear in (False, True)]
+
+
+def _over_spread(rows: Rows, start: Maximum) -> list[_Weighed]:
+    at = start.parts.at("ramps").start
+    middle = _fixed(rows, start, at, float(start.theta[at]))
     found = [middle]
     for way in (+1, -1):
         before = middle
         for k in range(1, MOST + 1):
-            before = _fixed(rows, before[0], at, float(best.theta[at]) + way * STEPS * k)
+            before = _fixed(rows, before[0], at, float(start.theta[at]) + way * STEPS * k)
             found.append(before)
             if before[2] < middle[2] + np.log(LEAST):
                 break
-    logs = np.array([log for _, _, log in found])
-    weights = np.exp(logs - logs.max())
-    weights /= weights.sum()
-    return tuple(Node(one.theta, root, float(w)) for (one, root, _), w in zip(found, weights, strict=True))
+    return found
 
 
-def _fixed(rows: Rows, near: Maximum, at: int, value: float) -> tuple[Maximum, FloatArray, float]:
-    """The maximum with one number at `value`, the root of the covariance of the others, ln of the posterior of it."""
+def _fixed(rows: Rows, near: Maximum, at: int, value: float) -> _Weighed:
+    """With one number at `value`: it stands for those nearer to it than to the next."""
     start = near.theta.copy()
     start[at] = value
-    found = maximise(rows, near.parts, start, fixed=at)
-    root, log_volume = _root(found, at)
-    return found, root, found.value.posterior + log_volume
+    one, root, log = _weighed(maximise(rows, near.parts, start, fixed=at), at)
+    return one, root, log + float(np.log(STEPS) - 0.5 * np.log(2 * np.pi))
+
+
+def _weighed(found: Maximum, fixed: int | None) -> _Weighed:
+    """Maximum, root of the covariance (of all but one number), and ln of its part of the posterior."""
+    root, log_volume = _root(found, fixed)
+    return found, root, found.value.posterior + log_prior_scale(found.parts) + log_volume
 
 
 def _root(found: Maximum, fixed: int | None) -> tuple[FloatArray, float]:

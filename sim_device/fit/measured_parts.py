@@ -34,11 +34,13 @@ Splines: TypeAlias = tuple[FloatArray, FloatArray]
 class Parts:
     """What a measured step is made of: how many B-splines for steps and ln scatter, and which of the other parts.
 
-    `ramps` is 0 for none, 1 for one spread of ramp factors, 2 for one of each direction.
+    `relative`: the scatter goes with the step, so that its splines are those of ln of the cycle-to-cycle noise. `ramps`
+    is 0 for none, 1 for one spread of ramp factors, 2 for one of each direction.
     """
 
     size: int = 2
     scatter: int = 1
+    relative: bool = True
     history: bool = False
     ramps: int = 0
     proportional: bool = False
@@ -86,7 +88,10 @@ _PRIORS: dict[str, list[tuple[float, float]]] = {
     "tails": [(-0.5, 1.5)],  # logit of 1/nu over its most
     "slow": [(0.0, np.inf), (2.5, 1.5)],  # ln of slow noise over a typical step, ln of its time in readings
     "relaxing": [(0.0, 1.5), (0.5, 1.0)],  # logit of the share, ln of its time in readings beyond 1
-    "wear": [(0.0, 1.0), (0.0, 1.0)],  # ln of the first step over the steady one, ln of its time in lengths of the trace
+    "wear": [
+        (0.0, 1.0),
+        (0.0, 1.0),
+    ],  # ln of the first step over the last, ln of its time in lengths of the trace
 }
 _CAUCHY = 30.0  # typical steps: scale of the half-Cauchy prior of read noise and of slow noise
 STARTS: dict[str, list[float]] = {
@@ -109,6 +114,12 @@ def priors(parts: Parts) -> tuple[FloatArray, FloatArray]:
         means[parts.at(name)] = [mean for mean, _ in _PRIORS[name][:size]]
         weights[parts.at(name)] = [1.0 / std**2 for _, std in _PRIORS[name][:size]]
     return means, weights
+
+
+def log_prior_scale(parts: Parts) -> float:
+    """ln of the normal priors' heights, in units of 1/√2π: what Laplace's approximation compares parts by."""
+    weights = priors(parts)[1]
+    return 0.5 * float(np.sum(np.log(weights[weights > 0])))
 
 
 def half_cauchy(theta: FloatArray, parts: Parts) -> tuple[float, FloatArray, FloatArray]:
@@ -160,7 +171,9 @@ def told(theta: FloatArray, parts: Parts, typical: float, pulses: int) -> Told:
 _Form: TypeAlias = list[tuple[int | tuple[int, ...], float, float]]
 
 
-def _exponential(where: int | tuple[int, ...], ln: float, unit: float = 1.0) -> tuple[int | tuple[int, ...], float, float]:
+def _exponential(
+    where: int | tuple[int, ...], ln: float, unit: float = 1.0
+) -> tuple[int | tuple[int, ...], float, float]:
     value = unit * float(np.exp(np.clip(ln, -14.0, 8.0)))
     return where, value, value
 
@@ -189,7 +202,11 @@ def _history(t: FloatArray, _typical: float, _pulses: int) -> _Form:
     for way in (0, 1):
         share, ln, rough = t[3 * way : 3 * way + 3]
         at = SHARE + 3 * way
-        found += [(at, float(share), 1.0), _exponential(at + 1, float(np.clip(ln, -1.0, 4.0))), (at + 2, float(rough), 1.0)]
+        found += [
+            (at, float(share), 1.0),
+            _exponential(at + 1, float(np.clip(ln, -1.0, 4.0))),
+            (at + 2, float(rough), 1.0),
+        ]
     return found
 
 

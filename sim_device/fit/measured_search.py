@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
 from sim_device.fit.measured_kernels import measured_likelihood
-from sim_device.fit.measured_parts import Parts, half_cauchy, lifted, priors, splines, told
+from sim_device.fit.measured_parts import Parts, half_cauchy, priors, splines, told
 from sim_device.fit.trace import Trace
 
 EVALUATIONS = 60
@@ -26,15 +26,19 @@ class Rows(NamedTuple):
     typical: float
     pulses: int
     zero: float
+    ramps: int
+
+    def relative(self, parts: Parts) -> float:
+        """The typical step where the scatter goes with the step, else 0."""
+        return self.typical if parts.relative else 0.0
 
     @staticmethod
     def of(trace: Trace) -> Rows:
         """Of a trace that was not gathered: one row a reading."""
         y = np.where(trace.count > 0, trace.mean, np.nan)
         pulses = int(np.sum(np.abs(trace.pulses[~trace.starts])))
-        return Rows(
-            (y, trace.pulses, trace.elapsed, trace.starts), typical_step(trace), pulses, -trace.centre / trace.scale
-        )
+        given, zero = (y, trace.pulses, trace.elapsed, trace.starts), -trace.centre / trace.scale
+        return Rows(given, typical_step(trace), pulses, zero, most_ramps(trace))
 
 
 class Value(NamedTuple):
@@ -63,7 +67,7 @@ def likelihood(rows: Rows, theta: FloatArray, parts: Parts) -> Value:
     size = len(theta)
     score, information = np.zeros(size), np.zeros((size, size))
     found = measured_likelihood(
-        rows.rows, place.number, *splines(parts.size), splines(parts.scatter)[0], place.place, rows.zero,
+        rows.rows, place.number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), place.place, rows.zero,
         score, information, FLAT, np.zeros(LAST),
     )  # fmt: skip
     information += np.tril(information, -1).T
@@ -85,12 +89,14 @@ def _chain(place: NDArray[np.int64], slope: FloatArray, size: int) -> FloatArray
     return chain
 
 
-def maximise(rows: Rows, parts: Parts, start: FloatArray, fixed: int | None = None) -> Maximum:
-    """From `start`; the number `fixed` of θ stays where it is."""
+def maximise(
+    rows: Rows, parts: Parts, start: FloatArray, fixed: int | None = None, evaluations: int = EVALUATIONS
+) -> Maximum:
+    """From `start`, in at most so many evaluations; the number `fixed` of θ stays where it is."""
     free = np.arange(len(start)) != (-1 if fixed is None else fixed)
     theta, best = start.copy(), likelihood(rows, start, parts)
     damping, used = 1e-2, 1
-    while used < EVALUATIONS:
+    while used < evaluations:
         move = _move(best, free, damping)
         gain = 0.5 * float(move @ best.gradient)
         if gain < TINY and damping <= 1.0:
@@ -115,11 +121,6 @@ def _move(value: Value, free: NDArray[np.bool_], damping: float) -> FloatArray:
     return move
 
 
-def richer(rows: Rows, best: Maximum, parts: Parts) -> Maximum:
-    """The maximum with other parts, from that with fewer."""
-    return maximise(rows, parts, lifted(best.theta, best.parts, parts))
-
-
 def typical_step(trace: Trace) -> float:
     """Size of a step [scaled]: the way that the trace went, over the pulses it took."""
     rows = ~trace.starts & (trace.count > 0)
@@ -142,3 +143,13 @@ def first_start(trace: Trace, size: int) -> FloatArray:
     noise = np.log(max(float(np.std(np.diff(trace.mean)[good])), 1e-3 * typical) / typical / 2)
     steps = [np.full(size, net_step(trace, way) / typical) for way in (+1, -1)]
     return np.concatenate([*steps, [noise, noise, noise]])
+
+
+def most_ramps(trace: Trace) -> int:
+    """Ramps of the direction that has more of them: pulses of one sign, up to a reversal or a new piece."""
+    ways = np.where(trace.starts, 0, np.sign(trace.pulses))
+    piece = np.cumsum(trace.starts)
+    moved = ways != 0
+    ways, piece = ways[moved], piece[moved]
+    begins = np.concatenate([[True], (ways[1:] != ways[:-1]) | (piece[1:] != piece[:-1])]) if len(ways) else moved
+    return max((int(np.sum(begins & (ways == way))) for way in (+1, -1)), default=0)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
 from instruments.errors import InputError, all_at_once
+from sim_device.fit.dropouts import dropouts
 
 # States that were read: with fewer the standard errors are not honest. Soft bounds of 1/s = 7 to 10 pulses, n up and n
 # down, 100 traces each: the 95 % interval of the symmetry point misses in 52, 28, 10, 3 % for n = 4, 6, 8, 10.
@@ -35,6 +36,8 @@ class Trace:
         conductance [unit] = centre + scale · scaled value.
     quantum
         smallest difference between readings [scaled] where all are multiples of it, else 0.
+    dropouts
+        how many readings were left out as dropouts (`sim_device.fit.dropouts`).
     """
 
     mean: FloatArray
@@ -48,6 +51,7 @@ class Trace:
     scale: float
     quantum: float
     unit: str
+    dropouts: int = 0
 
     def __len__(self) -> int:
         return len(self.mean)
@@ -117,13 +121,15 @@ def trace_of(
     problems = _problems(given, g, labels, clock, unit)
     if problems:
         raise InputError(all_at_once("this trace cannot be fitted", problems))
+    lost = dropouts(g, labels)
+    g = np.where(lost, np.nan, g)
     begins = _begins(labels, np.isfinite(g))
     keep = np.cumsum(np.isin(np.arange(len(g)), begins)) > 0
     keep &= ~_before_first_reading(labels, np.isfinite(g))
     starts = np.isin(np.arange(len(g)), begins)[keep]
     elapsed = np.ones(len(g)) if clock is None else np.diff(clock, prepend=clock[:1])
     rows = _gathered(given.astype(np.int64)[keep], g[keep], starts, elapsed[keep], gather=gather)
-    return _scaled(rows, np.flatnonzero(keep), unit)
+    return replace(_scaled(rows, np.flatnonzero(keep), unit), dropouts=int(np.sum(lost)))
 
 
 def _problems(
