@@ -10,8 +10,10 @@ from device_kinds import BALANCED, NONE, ONE, SEVERAL, Case
 
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.flexible import robust_covariance
-from sim_device.fit.measured import fit_measured
-from sim_device.fit.measured_symmetry import EVERYWHERE, STABLE, UNSTABLE, balance_of
+from sim_device.fit.measured_symmetry import EVERYWHERE, STABLE, UNSTABLE
+from sim_device.fit.measured_symmetry import NONE as NOWHERE
+from sim_device.fit.measured_symmetry import SEVERAL as SOME
+from sim_device.fit.measured_symmetry import UNCLEAR as UNTOLD
 from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import balanced
 
@@ -33,6 +35,8 @@ class Judged:
 
 def verdict_of(fit: Fit) -> str:
     """In the words of the kinds. A point beyond the measured range is none."""
+    if fit.balance is not None:
+        return _WORDS[fit.balance.verdict]
     if not fit.symmetry_points:
         covariance = fit.estimate.covariance() if fit.accepted else robust_covariance(fit.estimate)
         return BALANCED if balanced(fit.estimate, covariance) else NONE
@@ -59,25 +63,15 @@ def best(case: Case) -> Judged:
 
 
 def measured(case: Case) -> Judged:
-    """The measured step; it is never refused."""
-    fit = fit_measured(case.pulses, case.conductance, segments=case.segments)
-    found = balance_of(fit)
-    verdict = _WORDS[found.verdict]
-    if not found.points:
-        return Judged(True, None, None, None, verdict)
-    stable = [point for point in found.points if point.stable]
-    point = (stable or list(found.points))[0]
-    return Judged(True, point.conductance, *point.interval, verdict)
+    """Steps of any shape, and what else a real device does."""
+    return by_model(case, "measured")
 
 
 _WORDS = {
-    STABLE: ONE,
-    UNSTABLE: SEVERAL,
-    "several": SEVERAL,
-    EVERYWHERE: BALANCED,
-    "none": NONE,
-    "not identified": UNCLEAR,
-}
+    STABLE: ONE, UNSTABLE: SEVERAL, SOME: SEVERAL, EVERYWHERE: BALANCED, NOWHERE: NONE, UNTOLD: UNCLEAR,
+}  # fmt: skip
+
+
 ESTIMATORS: dict[str, Callable[[Case], Judged]] = {"best": best, "measured": measured}
 
 

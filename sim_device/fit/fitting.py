@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,11 +16,13 @@ from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import FAMILIES, family_named
 from sim_device.fit.general import Candidate, candidate, fit_family
 from sim_device.fit.known_steps import KnownSteps
+from sim_device.fit.measured_asked import asks_for_more
 from sim_device.fit.result import Fit
 from sim_device.fit.straight import linear_step, soft_bounds
-from sim_device.fit.trace import trace_of
+from sim_device.fit.trace import Trace, trace_of
 
 STRAIGHT_MODELS = ("soft-bounds", "linear-step")
+MEASURED = "measured"  # name of a model: steps of any shape with all that a real device does
 BEST = "best"  # name of a model: the kind that holds and has the lowest BIC
 
 
@@ -44,7 +48,8 @@ def fit_trace(
         "S", or "normalised".
     model
         "soft-bounds", "linear-step" (straight steps of any slope), "exponential-step", "power-step", "constant-step",
-        "table" (steps of any smooth shape), or "best": see `compare_models`.
+        "table" (steps of any smooth shape), "measured" (steps of any smooth shape with what else a real device does:
+        `sim_device.fit.measured`), or "best": of these the plainest that holds, see `compare_models`.
     segments
         (n,) labels of pieces that do not join: nothing is assumed between the last reading of one and the first of
         the next.
@@ -61,14 +66,17 @@ def fit_trace(
     InputError
         The trace cannot be fitted at all, or not by this model; the message says what is wrong.
     """
-    names = [*(family.name for family in FAMILIES), BEST]
+    names = [*(family.name for family in FAMILIES), MEASURED, BEST]
     if model not in names:
         raise InputError(f"{model!r} cannot be fitted to a trace; choose one of {', '.join(names)}")
     if known is not None and model not in (*STRAIGHT_MODELS, BEST):
         raise InputError(f"what is known before is of straight steps; {model} has others: fit without it")
     straight = _straight(pulses, conductance, unit=unit, segments=segments, time=time)
+    ungathered = partial(trace_of, pulses, conductance, unit=unit, segments=segments, gather=False)
+    if model == MEASURED:
+        return _measured(ungathered())
     if model == BEST:
-        return _best(straight, known)
+        return _best(straight, known, time is None and ungathered)
     return _fit(model, straight, known)
 
 
@@ -127,15 +135,39 @@ def _fit(model: str, straight: Estimate, known: KnownSteps | None = None) -> Fit
     return fit_family(family_named(model), straight)
 
 
-def _best(straight: Estimate, known: KnownSteps | None = None) -> Fit:
-    """Soft bounds where they hold, being what the field speaks in; else the kind that holds with the lowest BIC."""
+def _best(straight: Estimate, known: KnownSteps | None, ungathered: Callable[[], Trace] | Literal[False]) -> Fit:
+    """Soft bounds where they hold, being what the field speaks in; else the plainest kind that holds.
+
+    `ungathered` makes the trace one row a reading, as the measured step takes it; False for one with a drift.
+    """
     first = soft_bounds(straight, known)
-    if first.accepted or not (straight.trace.has(+1) and straight.trace.has(-1)):
+    if first.abrupt or not (straight.trace.has(+1) and straight.trace.has(-1)):
         return first
+    if not ungathered:
+        return first if first.accepted else _family(straight) or first
+    trace = ungathered()
+    if first.accepted and not asks_for_more(trace):
+        return first
+    measured = _measured(trace)
+    if measured.measured is None or not measured.measured.parts.plain:
+        return measured
+    found = _family(straight)
+    return found if found is not None and found.accepted else measured
+
+
+def _family(straight: Estimate) -> Fit | None:
+    """The kind of steps by formula, or the table, that holds with the lowest BIC."""
     others: list[Candidate] = []
     for family in FAMILIES[1:]:
         try:
             others.append(candidate(family, straight))
         except InputError:
             continue
-    return min(others, key=lambda each: (not each.fit.accepted, each.bic)).fit if others else first
+    return min(others, key=lambda each: (not each.fit.accepted, each.bic)).fit if others else None
+
+
+def _measured(trace: Trace) -> Fit:
+    from sim_device.fit.measured import fit_parts
+    from sim_device.fit.measured_result import result_of
+
+    return result_of(fit_parts(trace))

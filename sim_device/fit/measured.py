@@ -172,7 +172,7 @@ def tables_of(parts: Parts, number: FloatArray) -> tuple[FloatArray, FloatArray,
 
 
 def ln_scatter(rows: Rows, parts: Parts, number: FloatArray) -> FloatArray:
-    """ln of the standard deviation of single steps [scaled] at the nodes, (2, nodes)."""
+    """Ln of the standard deviation of single steps [scaled] at the nodes, (2, nodes)."""
     steps, _, spread = tables_of(parts, number)
     return spread + 0.5 * np.log((steps / rows.typical) ** 2 + SMALL**2) if parts.relative else spread
 
@@ -180,7 +180,7 @@ def ln_scatter(rows: Rows, parts: Parts, number: FloatArray) -> FloatArray:
 def _ramps(
     ways: IntArray, before: int, present: float | None, more: FloatArray, random: np.random.Generator
 ) -> FloatArray:
-    """ln F of each ramp to come, the present one (or the first) first."""
+    """Ln F of each ramp to come, the present one (or the first) first."""
     turns = int(np.sum(ways[1:] != ways[:-1])) + 2
     first = before if before >= 0 else (0 if len(ways) == 0 or ways[0] > 0 else 1)
     found = more[RAMP + (first + np.arange(turns)) % 2] * random.standard_normal(turns)

@@ -311,7 +311,7 @@ def _turn(s, d, way, more, place):
 
 @njit(cache=True)
 def _digamma(x):
-    """d ln Gamma(x)/dx for x > 0: recurrence to x > 6, then the asymptotic series."""
+    """D ln Gamma(x)/dx for x > 0: recurrence to x > 6, then the asymptotic series."""
     value = 0.0
     while x < 6.0:
         value -= 1.0 / x
@@ -339,8 +339,8 @@ def measured_likelihood(rows, number, basis, tilt, spread, relative, place, zero
 
     `rows` = (y (NaN: missing), pulses, elapsed, starts); `relative`: 0, or the typical step over which the scatter goes
     with the step, ``s = exp(ln s) |f|/typical``; `place` (len(number),) says where in `score` (p,) and
-    `information` (p, p; expected, lower half) a number stands. `told` (3, n) takes score of squared innovations:
-    innovation, its variance and what was predicted, if it is not empty. `last` (16,) takes the state at the end, its
+    `information` (p, p; expected, lower half) a number stands. `told` (5, n) takes, if it is not empty,
+    each innovation, its variance, what was predicted, and x + w with its variance after the reading. `last` (16,) takes the state at the end, its
     covariance, the direction and the pulses since the reversal.
     """
     y, pulses, elapsed, starts = rows
@@ -424,6 +424,7 @@ def measured_likelihood(rows, number, basis, tilt, spread, relative, place, zero
                 score[j] += single[j]
             if told.shape[1] > 0:
                 told[0, i], told[1, i], told[2, i] = e, inside, y[i] - e
+                told[3, i], told[4, i] = s[X] + s[W], s[XX] + 2.0 * s[XW] + s[WW]
     last[:14], last[14], last[15] = s[:14], way, since
     return total
 

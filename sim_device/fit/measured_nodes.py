@@ -77,6 +77,7 @@ def _fixed(rows: Rows, near: Maximum, at: int, value: float) -> _Weighed:
     start = near.theta.copy()
     start[at] = value
     one, root, log = _weighed(maximise(rows, near.parts, start, fixed=at), at)
+    root[at, at] = STEPS / np.sqrt(12.0)
     return one, root, log + float(np.log(STEPS) - 0.5 * np.log(2 * np.pi))
 
 

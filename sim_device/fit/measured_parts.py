@@ -60,6 +60,11 @@ class Parts:
         return [(name, size) for name, size in all_of if size]
 
     @property
+    def plain(self) -> bool:
+        """Whether there is nothing beyond steps, their scatter and read noise."""
+        return not any((self.history, self.ramps, self.tails, self.slow, self.relaxing, self.wear, self.proportional))
+
+    @property
     def coefficients(self) -> int:
         """Numbers of steps and scatter."""
         return 2 * (self.size + self.scatter)
@@ -117,13 +122,13 @@ def priors(parts: Parts) -> tuple[FloatArray, FloatArray]:
 
 
 def log_prior_scale(parts: Parts) -> float:
-    """ln of the normal priors' heights, in units of 1/√2π: what Laplace's approximation compares parts by."""
+    """Ln of the normal priors' heights, in units of 1/√2π: what Laplace's approximation compares parts by."""
     weights = priors(parts)[1]
     return 0.5 * float(np.sum(np.log(weights[weights > 0])))
 
 
 def half_cauchy(theta: FloatArray, parts: Parts) -> tuple[float, FloatArray, FloatArray]:
-    """ln of the half-Cauchy prior of read and slow noise, its gradient and what it adds to the information.
+    """Ln of the half-Cauchy prior of read and slow noise, its gradient and what it adds to the information.
 
     With r = (σ/scale)², ``ln π(ln σ) = ln σ − ln(1 + r)``: noise that the data do not tell from none stays about one
     standard error above it (Gelman, Bayesian Analysis 1, 515 (2006)). Where the likelihood falls as −a σ² its maximum is

@@ -16,7 +16,7 @@ from sim_device.fit.trace import Trace
 EVALUATIONS = 60
 TINY = 1e-4  # gain of ln L that ends a search: a hundredth of a standard error is 5e-5
 LAST = 16  # numbers known at the end of a trace (`measured_likelihood`)
-FLAT = np.empty((3, 0))  # no innovations are asked for
+FLAT = np.empty((5, 0))  # no innovations are asked for
 
 
 class Rows(NamedTuple):
@@ -62,7 +62,7 @@ class Maximum:
 
 
 def likelihood(rows: Rows, theta: FloatArray, parts: Parts) -> Value:
-    """ln L of θ with a weak prior, and derivatives."""
+    """Ln L of θ with a weak prior, and derivatives."""
     place = told(theta, parts, rows.typical, rows.pulses)
     size = len(theta)
     score, information = np.zeros(size), np.zeros((size, size))
@@ -83,7 +83,7 @@ def likelihood(rows: Rows, theta: FloatArray, parts: Parts) -> Value:
 
 
 def _chain(place: NDArray[np.int64], slope: FloatArray, size: int) -> FloatArray:
-    """d number/dθ; numbers that share one θ have the same."""
+    """D number/dθ; numbers that share one θ have the same."""
     chain = np.zeros(size)
     chain[place[place >= 0]] = slope[place >= 0]
     return chain

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,10 @@ from sim_device.models.fitted import (
     Provenance,
     Verdict,
 )
+
+if TYPE_CHECKING:
+    from sim_device.fit.measured import MeasuredFit
+    from sim_device.fit.measured_symmetry import Balance
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,8 @@ class Fit:
         Where the model is not accepted: curved steps as a device model, and their maximum in scaled units.
     intervals
         95 % intervals that are not ``value ± 1.96 std``, by the names in `parameters` and `names`; see `interval95`.
+    measured, balance
+        Of the model "measured": the fit itself, and its symmetry points with where random pulsing settles.
     before
         What became of what was known of the steps before; None where nothing was, or where the model does not hold.
     """
@@ -84,6 +90,8 @@ class Fit:
     table: DeviceModel | None = field(default=None, repr=False)
     curved: Estimate | None = field(default=None, repr=False)
     before: Before | None = None
+    measured: MeasuredFit | None = field(default=None, repr=False)
+    balance: Balance | None = None
     intervals: dict[str, Interval] = field(default_factory=dict[str, Interval], repr=False)
 
     @property
@@ -176,6 +184,10 @@ class Fit:
         Free of the bias that read noise brings to differences of readings: they come from the likelihood of the whole
         trace. Of the fitted model where it holds, else of curved steps.
         """
+        if self.measured is not None:
+            from sim_device.fit.measured_device import steps_of as measured_steps
+
+            return measured_steps(self.measured, points)
         estimate = self.curved or self.estimate
         covariance = estimate.covariance() if self.accepted else robust_covariance(estimate)
         return steps_of(estimate, covariance, points)
@@ -201,6 +213,8 @@ class Fit:
             "pulses": int(np.sum(np.abs(self.estimate.trace.pulses[~self.estimate.trace.starts]))),
             "log_likelihood": self.log_likelihood,
             "known_before": None if self.before is None else {"used": self.before.used, "p": self.before.p},
+            "dropouts": self.estimate.trace.dropouts,
+            **_measured_json(self.measured, self.balance, self.unit),
             "checks": {check.name: {"p": check.p, "failed": check.failed} for check in self.checks},
             "covariance": {"names": list(self.names), "matrix": self.covariance.tolist()},
         }
@@ -250,6 +264,23 @@ class Fit:
 
 def _rows(matrix: FloatArray) -> tuple[tuple[float, ...], ...]:
     return tuple(tuple(float(number) for number in row) for row in matrix)
+
+
+def _measured_json(measured: MeasuredFit | None, balance: Balance | None, unit: str) -> dict[str, Any]:
+    if measured is None or balance is None:
+        return {}
+    settling = balance.settling
+    return {
+        "parts": vars(measured.parts),
+        "evidence_bic": measured.evidence,
+        "symmetry_verdict": balance.verdict,
+        "random_pulsing_settles": settling
+        and {
+            f"conductance_{unit}": settling.conductance,
+            f"std_{unit}": settling.std,
+            f"interval95_{unit}": list(settling.interval),
+        },
+    }
 
 
 def _fitted_point(point: EstimatedSymmetryPoint) -> FittedSymmetryPoint:
