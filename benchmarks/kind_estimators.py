@@ -10,10 +10,10 @@ from device_kinds import BALANCED, NONE, ONE, SEVERAL, Case
 
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.flexible import robust_covariance
-from sim_device.fit.measured_symmetry import EVERYWHERE, STABLE, UNSTABLE
-from sim_device.fit.measured_symmetry import NONE as NOWHERE
-from sim_device.fit.measured_symmetry import SEVERAL as SOME
-from sim_device.fit.measured_symmetry import UNCLEAR as UNTOLD
+from sim_device.fit.measured.symmetry import EVERYWHERE, STABLE, UNSTABLE
+from sim_device.fit.measured.symmetry import NONE as NOWHERE
+from sim_device.fit.measured.symmetry import SEVERAL as SOME
+from sim_device.fit.measured.symmetry import UNCLEAR as UNTOLD
 from sim_device.fit.result import Fit
 from sim_device.fit.symmetry import balanced
 

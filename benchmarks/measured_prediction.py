@@ -21,7 +21,8 @@ import pandas as pd
 from instruments.crosspoints import FloatArray, IntArray
 from sim_device.arrays.crosspoints import SimCrosspoints
 from sim_device.fit.fitting import fit_trace
-from sim_device.fit.measured import MeasuredFit, fit_measured
+from sim_device.fit.measured.device import drawn_numbers, numbers_of
+from sim_device.fit.measured.fit import MeasuredFit, fit_measured
 
 DATA = Path(os.environ.get("LABSHD_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 HORIZONS = (1, 10, 50, 140)
@@ -108,8 +109,8 @@ def alternating(members: int) -> None:
     fit = fit_measured(*trace[:2], segments=trace[2])
     print(f"measured step: fitted {len(trace[0])} readings in {time.perf_counter() - began:.1f} s; {fit.parts}")
     print("  BIC lowered by:", {name: round(value, 1) for name, value in fit.evidence.items()})
-    print(f"  history {fit.tables.history.round(2).tolist()}, ramps {fit.tables.ramps.round(4).tolist()}")
-    print(f"  1/nu of the tails {fit.tables.tails:.2f}")
+    for name, number in numbers_of(fit, drawn_numbers(fit)).items():
+        print(f"  {name} {number.value:.3g} ± {number.std:.2g}")
     print("alternating ramps         pulses: " + "".join(f"{h:>16d}" for h in HORIZONS))
     models = {"resampling": Resampled(up[:TRAINED], down[:TRAINED]), "best": Today(*trace), "measured": Measured(fit)}
     for name, simulate in models.items():

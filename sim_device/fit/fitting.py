@@ -16,12 +16,13 @@ from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import FAMILIES, family_named
 from sim_device.fit.general import Candidate, candidate, fit_family
 from sim_device.fit.known_steps import KnownSteps
-from sim_device.fit.measured_asked import asks_for_more
+from sim_device.fit.measured.asked import asks_for_more
 from sim_device.fit.result import Fit
 from sim_device.fit.straight import linear_step, soft_bounds
 from sim_device.fit.trace import Trace, trace_of
 
 STRAIGHT_MODELS = ("soft-bounds", "linear-step")
+DOUBTFUL = 0.1  # probability of ramp factors above which a plain fit, which has none, tells too narrow intervals
 MEASURED = "measured"  # name of a model: steps of any shape with all that a real device does
 BEST = "best"  # name of a model: the kind that holds and has the lowest BIC
 
@@ -49,7 +50,7 @@ def fit_trace(
     model
         "soft-bounds", "linear-step" (straight steps of any slope), "exponential-step", "power-step", "constant-step",
         "table" (steps of any smooth shape), "measured" (steps of any smooth shape with what else a real device does:
-        `sim_device.fit.measured`), or "best": of these the plainest that holds, see `compare_models`.
+        `sim_device.fit.measured.fit`), or "best": of these the plainest that holds, see `compare_models`.
     segments
         (n,) labels of pieces that do not join: nothing is assumed between the last reading of one and the first of
         the next.
@@ -151,6 +152,10 @@ def _best(straight: Estimate, known: KnownSteps | None, ungathered: Callable[[],
     measured = _measured(trace)
     if measured.measured is None or not measured.measured.parts.plain:
         return measured
+    if measured.measured.ramps_differ > DOUBTFUL:
+        return measured
+    if first.accepted:
+        return first
     found = _family(straight)
     return found if found is not None and found.accepted else measured
 
@@ -167,7 +172,7 @@ def _family(straight: Estimate) -> Fit | None:
 
 
 def _measured(trace: Trace) -> Fit:
-    from sim_device.fit.measured import fit_parts
-    from sim_device.fit.measured_result import result_of
+    from sim_device.fit.measured.fit import fit_parts
+    from sim_device.fit.measured.result import result_of
 
     return result_of(fit_parts(trace))

@@ -13,6 +13,8 @@ allows for most of it; without the t, intervals at 1000 states and 100 % cycle-t
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from instruments.crosspoints import FloatArray
@@ -74,3 +76,21 @@ def _placed(estimate: Estimate, interval: Interval | None) -> Interval | None:
         return None
     centre, scale = estimate.trace.centre, estimate.trace.scale
     return centre + scale * interval[0], centre + scale * interval[1]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number with its standard deviation and its 95 % interval."""
+
+    value: float
+    std: float
+    interval: tuple[float, float]
+
+    @staticmethod
+    def of(values: FloatArray) -> Spread:
+        """Of the estimate, which comes first, and of draws."""
+        first = float(values[0])
+        if len(values) < 2:
+            return Spread(first, 0.0, (first, first))
+        low, high = np.quantile(values[1:], [0.025, 0.975])
+        return Spread(first, float(np.std(values[1:])), (min(float(low), first), max(float(high), first)))

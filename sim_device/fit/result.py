@@ -30,8 +30,8 @@ from sim_device.models.fitted import (
 )
 
 if TYPE_CHECKING:
-    from sim_device.fit.measured import MeasuredFit
-    from sim_device.fit.measured_symmetry import Balance
+    from sim_device.fit.measured.fit import MeasuredFit
+    from sim_device.fit.measured.symmetry import Balance
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class Fit:
         trace. Of the fitted model where it holds, else of curved steps.
         """
         if self.measured is not None:
-            from sim_device.fit.measured_device import steps_of as measured_steps
+            from sim_device.fit.measured.device import steps_of as measured_steps
 
             return measured_steps(self.measured, points)
         estimate = self.curved or self.estimate
@@ -276,7 +276,7 @@ def _measured_json(measured: MeasuredFit | None, balance: Balance | None, unit: 
         "symmetry_verdict": balance.verdict,
         "random_pulsing_settles": settling
         and {
-            f"conductance_{unit}": settling.conductance,
+            f"conductance_{unit}": settling.value,
             f"std_{unit}": settling.std,
             f"interval95_{unit}": list(settling.interval),
         },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from sim_device.fit.intervals import evenly, of_symmetry_point, quantile
 
 GRID = 401  # points over the measured range on which a crossing is looked for
 CLEAR = 3.0  # standard errors by which the slopes must differ from balance for the delta method to hold
+NEAR = 0.25  # half ranges from an end: where a bound may be taken for a crossing
 DRAWS = 4000  # of the steps, where they do not
 REACH = 1.5  # half ranges from the middle: how far out a crossing of drawn steps counts
 
@@ -61,12 +63,29 @@ def symmetry_points(estimate: Estimate, covariance: FloatArray) -> tuple[Estimat
     """
     if not (estimate.trace.has(+1) and estimate.trace.has(-1)) or balanced(estimate, covariance):
         return ()
-    found = [_by_delta(estimate, covariance, x) for x in _crossings(estimate) if _sum_at(estimate, x)[1]]
+    places = _crossings(estimate)
+    if not _straight(estimate):
+        places = [x for x in places if not at_bound(x, lambda at: _sum_at(estimate, at)[0])]
+        if not places and _crossings(estimate):
+            return ()
+    found = [_by_delta(estimate, covariance, x) for x in places if _sum_at(estimate, x)[1]]
     clear = tuple(point for point in found if point.clear)
     if clear:
         return clear
     drawn = _by_draws(estimate, covariance)
     return (drawn,) if drawn else ()
+
+
+def at_bound(x: float, total: Callable[[float], float]) -> bool:
+    """Whether the steps cancel at the scaled conductance `x` only because one of them ends there: no symmetry point.
+
+    So it is near an end of the window where their sum does not fall towards the crossing but at it: as large 0.3 before
+    as 0.6 before, or half as large 0.15 before. Of straight steps it would be 0.5 and 0.25 of that.
+    """
+    if abs(x) < 1.0 - NEAR:
+        return False
+    at, near, far = (total(x - float(np.sign(x)) * way) for way in (0.15, 0.3, 0.6))
+    return near * far > 0 and (abs(near) > 0.75 * abs(far) or abs(at) > 0.5 * abs(far))
 
 
 def balanced(estimate: Estimate, covariance: FloatArray) -> bool:
@@ -83,6 +102,8 @@ def why_none(estimate: Estimate, covariance: FloatArray) -> str:
         return "it takes pulses in both directions"
     if balanced(estimate, covariance):
         return "steps up and down are alike everywhere between the bounds: each conductance there is as balanced as any"
+    if _crossings(estimate) and not _straight(estimate):
+        return "up and down steps cancel only where one of them ends: pulsing drives the device to that bound"
     return "up and down steps do not cross in the measured range"
 
 

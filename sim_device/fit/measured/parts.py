@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeAlias
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import BSpline
 
 from instruments.crosspoints import FloatArray
-from sim_device.fit.measured_kernels import (
+from sim_device.fit.measured.kernels import (
     KEPT,
     LEFT,
     OTHERS,
@@ -131,8 +132,8 @@ def half_cauchy(theta: FloatArray, parts: Parts) -> tuple[float, FloatArray, Flo
     """Ln of the half-Cauchy prior of read and slow noise, its gradient and what it adds to the information.
 
     With r = (σ/scale)², ``ln π(ln σ) = ln σ − ln(1 + r)``: noise that the data do not tell from none stays about one
-    standard error above it (Gelman, Bayesian Analysis 1, 515 (2006)). Where the likelihood falls as −a σ² its maximum is
-    at a σ² = 1/2, and the curvature in ln σ there is 2.
+    standard error above it (Gelman, Bayesian Analysis 1, 515 (2006)). Where the likelihood falls as −a σ² its maximum
+    is at a σ² = 1/2, and the curvature in ln σ there is 2.
     """
     gradient, information, total = np.zeros(len(theta)), np.zeros(len(theta)), 0.0
     for name in ("read", "slow"):
@@ -205,13 +206,9 @@ def _history(t: FloatArray, _typical: float, _pulses: int) -> _Form:
     # Beyond some 50 pulses a history is no other than steps of another shape.
     found: _Form = []
     for way in (0, 1):
-        share, ln, rough = t[3 * way : 3 * way + 3]
+        share, ln, rough = (float(number) for number in t[3 * way : 3 * way + 3])
         at = SHARE + 3 * way
-        found += [
-            (at, float(share), 1.0),
-            _exponential(at + 1, float(np.clip(ln, -1.0, 4.0))),
-            (at + 2, float(rough), 1.0),
-        ]
+        found += [(at, share, 1.0), _exponential(at + 1, min(max(ln, -1.0), 4.0)), (at + 2, rough, 1.0)]
     return found
 
 
@@ -221,15 +218,39 @@ def _ramps(t: FloatArray, _typical: float, _pulses: int) -> _Form:
     return [_exponential(RAMP + way, min(float(t[way]), 1.0)) for way in (0, 1)]
 
 
-_FORMS = {
-    "read": lambda t, typical, _: [_exponential(READ, t[0], typical)],
+def _read(t: FloatArray, typical: float, _pulses: int) -> _Form:
+    return [_exponential(READ, float(t[0]), typical)]
+
+
+def _proportional(t: FloatArray, _typical: float, _pulses: int) -> _Form:
+    return [_exponential(PROPORTIONAL, min(float(t[0]), 0.0))]
+
+
+def _tails(t: FloatArray, _typical: float, _pulses: int) -> _Form:
+    return [_share(TAILS, float(t[0]), MOST_TAILS)]
+
+
+def _slow(t: FloatArray, typical: float, _pulses: int) -> _Form:
+    return [_exponential(SLOW, float(t[0]), typical), _kept(float(t[1]))]
+
+
+def _relaxing(t: FloatArray, _typical: float, _pulses: int) -> _Form:
+    return [_share(RELAXING, float(t[0]), 1.0), _left(float(t[1]))]
+
+
+def _wear(t: FloatArray, _typical: float, pulses: int) -> _Form:
+    return [(WEAR, float(t[0]), 1.0), _exponential(WEAR + 1, float(t[1]), max(pulses, 1))]
+
+
+_FORMS: dict[str, Callable[[FloatArray, float, int], _Form]] = {
+    "read": _read,
     "history": _history,
     "ramps": _ramps,
-    "proportional": lambda t, _typical, _: [_exponential(PROPORTIONAL, min(t[0], 0.0))],
-    "tails": lambda t, _typical, _: [_share(TAILS, t[0], MOST_TAILS)],
-    "slow": lambda t, typical, _: [_exponential(SLOW, t[0], typical), _kept(t[1])],
-    "relaxing": lambda t, _typical, _: [_share(RELAXING, t[0], 1.0), _left(t[1])],
-    "wear": lambda t, _typical, pulses: [(WEAR, float(t[0]), 1.0), _exponential(WEAR + 1, t[1], max(pulses, 1))],
+    "proportional": _proportional,
+    "tails": _tails,
+    "slow": _slow,
+    "relaxing": _relaxing,
+    "wear": _wear,
 }
 
 

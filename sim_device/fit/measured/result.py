@@ -8,10 +8,10 @@ from sim_device.fit.abrupt import abrupt
 from sim_device.fit.average import averaged
 from sim_device.fit.checks import Check, Filtered, whiteness
 from sim_device.fit.estimate import Estimate, linear
-from sim_device.fit.measured import MeasuredFit, filtered
-from sim_device.fit.measured_device import device_model, drawn_numbers, noise_of, numbers_of
-from sim_device.fit.measured_search import LAST
-from sim_device.fit.measured_symmetry import EVERYWHERE, NONE, UNCLEAR, Balance, balance_of
+from sim_device.fit.measured.device import device_model, drawn_numbers, noise_of, numbers_of
+from sim_device.fit.measured.fit import MeasuredFit, filtered
+from sim_device.fit.measured.search import LAST
+from sim_device.fit.measured.symmetry import EVERYWHERE, NONE, UNCLEAR, Balance, balance_of
 from sim_device.fit.plausible import checked
 from sim_device.fit.result import Fit
 

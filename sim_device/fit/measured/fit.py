@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from instruments.crosspoints import FloatArray, IntArray
-from sim_device.fit.measured_choice import bic, chosen
-from sim_device.fit.measured_kernels import (
+from sim_device.fit.measured.choice import bic, chosen
+from sim_device.fit.measured.kernels import (
     KEPT,
     PROPORTIONAL,
     RAMP,
@@ -26,9 +26,9 @@ from sim_device.fit.measured_kernels import (
     measured_likelihood,
     measured_path,
 )
-from sim_device.fit.measured_nodes import Node, nodes_of
-from sim_device.fit.measured_parts import Parts, splines, told
-from sim_device.fit.measured_search import FLAT, LAST, Maximum, Rows
+from sim_device.fit.measured.nodes import Node, nodes_of
+from sim_device.fit.measured.parts import Parts, splines, told
+from sim_device.fit.measured.search import FLAT, LAST, Maximum, Rows
 from sim_device.fit.trace import Trace, trace_of
 
 
@@ -61,6 +61,11 @@ class MeasuredFit:
         return self.maximum.theta
 
     @property
+    def ramps_differ(self) -> float:
+        """Probability that ramps have factors of their own."""
+        return float(sum(node.weight for node in self.nodes if node.parts.ramps))
+
+    @property
     def bic(self) -> float:
         """``-2 ln L + p ln n``."""
         return bic(self.maximum, self.trace)
@@ -71,13 +76,13 @@ class MeasuredFit:
         return told(given, parts or self.parts, self.rows.typical, self.rows.pulses).number
 
     def others(self) -> FloatArray:
-        """The numbers beyond the coefficients, by their places in `sim_device.fit.measured_kernels`."""
+        """The numbers beyond the coefficients, by their places in `sim_device.fit.measured.kernels`."""
         return self.number()[self.parts.coefficients :]
 
     def drawn(self, random: np.random.Generator, many: int) -> list[tuple[Parts, FloatArray]]:
         """Parts and θ drawn within what is known of them: what a band must hold besides noise."""
         weights = np.array([node.weight for node in self.nodes])
-        picked = random.choice(len(weights), size=many, p=weights / weights.sum())
+        picked: list[int] = random.choice(len(weights), size=many, p=weights / weights.sum()).tolist()
         nodes = [self.nodes[k] for k in picked]
         return [(n.parts, n.theta + n.root @ random.standard_normal(len(n.theta))) for n in nodes]
 
@@ -135,7 +140,8 @@ class MeasuredFit:
     ) -> FloatArray:
         """(len(pulses),) readings [unit] of one device from (x, w, z) on.
 
-        `past` = (direction before, pulses since the reversal, since the first of the trace); `present` = ln F of the present ramp, None for one not begun.
+        `past` = (direction before, pulses since the reversal, since the first of the trace); `present` = ln F of the
+        present ramp, None for one not begun.
         """
         trace = self.trace
         more, path = number[parts.coefficients :], np.empty(len(pulses))
@@ -211,8 +217,8 @@ def filtered(rows: Rows, parts: Parts, number: FloatArray, last: FloatArray, tol
     none = np.full(len(number), -1, dtype=np.int64)
     return float(
         measured_likelihood(
-            rows.rows, number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), none, rows.zero, np.zeros(0),
-            np.zeros((0, 0)), told, last,
+            rows.rows, number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), none, rows.zero,
+            np.zeros(0), np.zeros((0, 0)), told, last,
         )
     )  # fmt: skip
 
@@ -225,7 +231,7 @@ def fit_measured(
 
 
 def fit_parts(trace: Trace) -> MeasuredFit:
-    """From plain to rich: see `sim_device.fit.measured_choice`."""
+    """From plain to rich: see `sim_device.fit.measured.choice`."""
     rows = Rows.of(trace)
     best, evidence = chosen(rows, trace)
     return MeasuredFit(trace, best, evidence, nodes_of(rows, best))

@@ -338,10 +338,10 @@ def measured_likelihood(rows, number, basis, tilt, spread, relative, place, zero
     """Log-likelihood of a trace, with its derivatives by the numbers whose `place` is not -1.
 
     `rows` = (y (NaN: missing), pulses, elapsed, starts); `relative`: 0, or the typical step over which the scatter goes
-    with the step, ``s = exp(ln s) |f|/typical``; `place` (len(number),) says where in `score` (p,) and
-    `information` (p, p; expected, lower half) a number stands. `told` (5, n) takes, if it is not empty,
-    each innovation, its variance, what was predicted, and x + w with its variance after the reading. `last` (16,) takes the state at the end, its
-    covariance, the direction and the pulses since the reversal.
+    with the step, ``s = exp(ln s) |f|/typical``; `place` (len(number),) says where in `score` (p,) and `information`
+    (p, p; expected, lower half) a number stands. `told` (5, n) takes, if it is not empty, each innovation, its
+    variance, what was predicted, and x + w with its variance after the reading. `last` (16,) takes the state at the
+    end, its covariance, the direction and the pulses since the reversal.
     """
     y, pulses, elapsed, starts = rows
     k, m, p = basis.shape[0], spread.shape[0], len(score)
@@ -434,8 +434,9 @@ def measured_path(x, pulses, way, since, spent, every, factors, state, tables, r
     """Move a crosspoint at `x` by signed `pulses`; fills `out` (len(pulses),) with x + w after each.
 
     `way`, `since` say which direction was pulsed before and how often since the reversal, `spent` how many pulses there
-    were since the beginning of the trace, which had `every`; `factors` are those of the ramps to come, the present one first; `state` = w, what relaxes now; `tables` = (steps, slopes, ln scatter), each
-    (2, nodes) over [-1, 1]; `relative` as there; `more` the numbers that the likelihood has after its coefficients; `deviates` one standard
+    were since the beginning of the trace, which had `every`; `factors` are those of the ramps to come, the present one
+    first; `state` = w, what relaxes now; `tables` = (steps, slopes, ln scatter), each (2, nodes) over [-1, 1];
+    `relative` as there; `more` the numbers that the likelihood has after its coefficients; `deviates` one standard
     deviate a pulse.
     """
     steps, slopes, spread = tables

@@ -13,8 +13,8 @@ from typing import TypeAlias
 
 import numpy as np
 
-from sim_device.fit.measured_parts import Parts, lifted
-from sim_device.fit.measured_search import Maximum, Rows, first_start, maximise
+from sim_device.fit.measured.parts import Parts, lifted
+from sim_device.fit.measured.search import Maximum, Rows, first_start, maximise
 from sim_device.fit.trace import Trace
 
 SIZES = (2, 3, 4, 6, 9, 13)  # B-splines of a mean step

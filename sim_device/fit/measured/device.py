@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from sim_device.fit.measured import MeasuredFit, ln_scatter, tables_of
-from sim_device.fit.measured_kernels import (
+from sim_device.fit.intervals import Spread
+from sim_device.fit.measured.fit import MeasuredFit, ln_scatter, tables_of
+from sim_device.fit.measured.kernels import (
     KEPT,
     LEFT,
     PROPORTIONAL,
@@ -20,7 +19,7 @@ from sim_device.fit.measured_kernels import (
     TAILS,
     WEAR,
 )
-from sim_device.fit.measured_parts import Parts
+from sim_device.fit.measured.parts import Parts
 from sim_device.fit.steps import Steps
 from sim_device.models.fitted import Noise
 from sim_device.models.measured import MeasuredStep
@@ -28,22 +27,6 @@ from sim_device.models.measured import MeasuredStep
 POINTS = 65  # nodes of the table over what was measured
 BEYOND = 0.5  # half windows by which the table goes on at each end
 DRAWS = 500  # of θ, for standard deviations
-
-
-@dataclass(frozen=True)
-class Spread:
-    """A number with its standard deviation and its 95 % interval."""
-
-    value: float
-    std: float
-    interval: tuple[float, float]
-
-    @staticmethod
-    def of(values: FloatArray) -> Spread:
-        """Of the estimate, which comes first, and of draws."""
-        low, high = np.quantile(values[1:], [0.025, 0.975])
-        first = float(values[0])
-        return Spread(first, float(np.std(values[1:])), (min(float(low), first), max(float(high), first)))
 
 
 def device_model(fit: MeasuredFit) -> MeasuredStep:
@@ -77,17 +60,22 @@ def _beyond(fit: MeasuredFit, x: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Steps and scatter (2, points): beyond the window steps that fall outwards go on falling, as far as 0."""
     number, parts = fit.number(), fit.parts
     steps, slopes, _ = tables_of(parts, number)
-    nodes, inside = np.linspace(-1.0, 1.0, steps.shape[1]), np.clip(x, -1.0, 1.0)
+    nodes: FloatArray = np.linspace(-1.0, 1.0, steps.shape[1])
+    inside: FloatArray = np.clip(x, -1.0, 1.0)
     scatter = np.exp(ln_scatter(fit.rows, parts, number))
     found, wide = np.empty((2, len(x))), np.empty((2, len(x)))
     for way in (0, 1):
-        f, slope = np.interp(inside, nodes, steps[way]), np.interp(inside, nodes, slopes[way])
-        further = f + slope * (x - inside)
+        f, slope = _along(inside, nodes, steps[way]), _along(inside, nodes, slopes[way])
+        further: FloatArray = f + slope * (x - inside)
         found[way] = np.where(further * f <= 0, 0.0, np.where(np.abs(further) > np.abs(f), f, further))
         wide[way] = np.interp(inside, nodes, scatter[way])
         if parts.relative:  # the scatter goes with the step
             wide[way] *= np.divide(np.abs(found[way]), np.abs(f), out=np.ones_like(f), where=np.abs(f) > 0)
     return found, wide
+
+
+def _along(x: FloatArray, nodes: FloatArray, values: FloatArray) -> FloatArray:
+    return np.asarray(np.interp(x, nodes, values), dtype=np.float64)
 
 
 def _three(values: FloatArray) -> tuple[float, float, float]:
@@ -165,7 +153,7 @@ def _cycle(fit: MeasuredFit, parts: Parts, number: FloatArray) -> float:
 
 
 def steps_of(fit: MeasuredFit, points: int) -> Steps:
-    """Mean steps over the window at the middle of the trace, with standard deviations and the scatter of single steps."""
+    """Mean steps over the window, as in the middle of the trace, their standard deviations, scatter of single steps."""
     trace, drawn = fit.trace, drawn_numbers(fit, 200)
     tables = np.array([tables_of(parts, number)[0] for parts, number in drawn])
     nodes, x = np.linspace(-1.0, 1.0, tables.shape[2]), np.linspace(-1.0, 1.0, points)

@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray
-from sim_device.fit.measured import MeasuredFit, ln_scatter
-from sim_device.fit.measured_kernels import RAMP, READ, SHARE
-from sim_device.fit.measured_parts import NODES, Parts, splines
-from sim_device.fit.symmetry import EstimatedSymmetryPoint
+from sim_device.fit.intervals import Spread
+from sim_device.fit.measured.fit import MeasuredFit, ln_scatter
+from sim_device.fit.measured.kernels import RAMP, READ, SHARE
+from sim_device.fit.measured.parts import NODES, Parts, splines
+from sim_device.fit.symmetry import EstimatedSymmetryPoint, at_bound
 
 DRAWS = 1000  # of θ
 SETTLING = 200  # of these, for where random pulsing settles
 SURE = 0.95  # share of draws in which a crossing must be there
 FLAT = 0.5  # part of the window over which steps cancel within their error: balanced everywhere
 ALIKE = 0.15  # of a step: by how much steps that cancel may differ
-NEAR = 0.25  # half windows from the end: how near a bound may be taken for a crossing
 EDGE = 3.0  # steps, or read noises, from the end of what was measured: there a device is at its bound
 
 STABLE, UNSTABLE, EVERYWHERE, NONE, SEVERAL, UNCLEAR = (
@@ -26,21 +27,16 @@ STABLE, UNSTABLE, EVERYWHERE, NONE, SEVERAL, UNCLEAR = (
 
 
 @dataclass(frozen=True)
-class Settling:
-    """Mean conductance [unit] under random pulsing with as many up as down, its standard deviation and 95 % interval."""
-
-    conductance: float
-    std: float
-    interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
 class Balance:
-    """Symmetry points from low to high, and in one word what the device has; `settling` None where it has no place."""
+    """Symmetry points from low to high, and in a word what the device has.
+
+    `settling` is the mean conductance [unit] under random pulsing, as many up as down; None where that is at an end of
+    the window.
+    """
 
     verdict: str
     points: tuple[EstimatedSymmetryPoint, ...]
-    settling: Settling | None
+    settling: Spread | None
 
 
 @dataclass(frozen=True)
@@ -56,6 +52,10 @@ class _Drawn:
     @property
     def total(self) -> FloatArray:
         return self.up + self.down
+
+    def sum_at(self, x: float) -> float:
+        """Of the estimate."""
+        return float(np.asarray(np.interp(np.array([x]), self.x, self.total[0]), dtype=np.float64)[0])
 
 
 def balance_of(fit: MeasuredFit) -> Balance:
@@ -82,14 +82,16 @@ def _drawn(fit: MeasuredFit, thetas: list[tuple[Parts, FloatArray]]) -> _Drawn:
     basis, tilt = splines(size)
     steps = fit.rows.typical * np.array([theta[: 2 * size] for _, theta in thetas]).reshape(len(thetas), 2, size)
     up, down = steps[:, 0], steps[:, 1]
-    return _Drawn(np.linspace(-1.0, 1.0, NODES), up @ basis, down @ basis, up @ tilt, down @ tilt)
+    x: FloatArray = np.linspace(-1.0, 1.0, NODES)
+    return _Drawn(x, up @ basis, down @ basis, up @ tilt, down @ tilt)
 
 
 def _crossings(total: FloatArray, x: FloatArray) -> list[tuple[float, int]]:
     """(x, −1 where the sum falls through 0: stable, +1 where it rises), from low to high."""
     at = np.flatnonzero(total[:-1] * total[1:] < 0)
     share = total[at] / (total[at] - total[at + 1])
-    return [(float(x[i] + s * (x[1] - x[0])), -1 if total[i] > 0 else 1) for i, s in zip(at, share, strict=True)]
+    places: FloatArray = x[at] + share * (x[1] - x[0])
+    return [(place, -1 if before > 0 else 1) for place, before in zip(places.tolist(), total[at].tolist(), strict=True)]
 
 
 def _everywhere(fit: MeasuredFit, drawn: _Drawn) -> bool:
@@ -105,53 +107,36 @@ def _edge(fit: MeasuredFit) -> float:
 
 
 def _at_bound(fit: MeasuredFit, drawn: _Drawn, at: float) -> bool:
-    """Whether the steps cancel only because one of them ends there: a bound, and no symmetry point.
-
-    So it is at the very end of the window, and near it where the sum of the steps is as large 0.3 before as 0.6 before:
-    it does not fall towards the crossing but at it.
-    """
-    if abs(at) > 1.0 - _edge(fit):
-        return True
-    if abs(at) < 1.0 - NEAR:
-        return False
-    near, far = (float(np.interp(at - np.sign(at) * way, drawn.x, drawn.total[0])) for way in (0.3, 0.6))
-    return near * far > 0 and abs(near) > 0.75 * abs(far)
+    """Whether a crossing is the end of the window, or of one of the steps."""
+    return abs(at) > 1.0 - _edge(fit) or at_bound(at, drawn.sum_at)
 
 
 def _point(fit: MeasuredFit, drawn: _Drawn, at: float, sign: int) -> EstimatedSymmetryPoint:
-    """A crossing of the estimate, with the nearest of its kind in each draw."""
+    """A crossing of the estimate, with the nearest of its kind in each draw: the first row of each table is its own."""
     rows, places = _nearest(drawn, at, sign)
-    of = [(rows == 0), (rows > 0)]
-    step, up_slope, down_slope = (_read(table, drawn.x, rows, places) for table in _tables(drawn))
-    contraction: FloatArray = 1.0 - (1.0 + up_slope) * (1.0 + down_slope)
+    tables = drawn.up, drawn.up_slope, drawn.down_slope
+    step, up_slope, down_slope = (_read(table, drawn.x, rows, places) for table in tables)
     trace, slope = fit.trace, up_slope + down_slope
-    ends, step_ends = (
-        np.quantile(values[of[1]], [0.025, 0.975]) if np.any(of[1]) else (at, at) for values in (places, step)
-    )
+    place = Spread.of(trace.centre + trace.scale * places)
+    of_step = Spread.of(trace.scale * step)
+    contraction = Spread.of(1.0 - (1.0 + up_slope) * (1.0 + down_slope))
     return EstimatedSymmetryPoint(
-        conductance=trace.centre + trace.scale * at,
-        std=trace.scale * float(np.std(places[of[1]])) if np.any(of[1]) else 0.0,
-        interval=(
-            trace.centre + trace.scale * min(float(ends[0]), at),
-            trace.centre + trace.scale * max(float(ends[1]), at),
-        ),
-        step=trace.scale * float(step[of[0]][0]),
-        step_std=trace.scale * float(np.std(step[of[1]])) if np.any(of[1]) else 0.0,
-        step_interval=(trace.scale * float(step_ends[0]), trace.scale * float(step_ends[1])),
+        conductance=place.value,
+        std=place.std,
+        interval=place.interval,
+        step=of_step.value,
+        step_std=of_step.std,
+        step_interval=of_step.interval,
         stable=sign < 0,
-        stability=float(np.mean(slope[of[1]] < 0)) if np.any(of[1]) else 0.5,
-        contraction=float(contraction[of[0]][0]),
-        contraction_std=float(np.std(contraction[of[1]])) if np.any(of[1]) else 0.0,
-        clear=float(np.sum(of[1])) / DRAWS >= SURE,
+        stability=float(np.mean(slope[1:] < 0)) if len(slope) > 1 else 0.5,
+        contraction=contraction.value,
+        contraction_std=contraction.std,
+        clear=len(rows) - 1 >= SURE * DRAWS,
         inside=True,
     )
 
 
-def _tables(drawn: _Drawn) -> tuple[FloatArray, FloatArray, FloatArray]:
-    return drawn.up, drawn.up_slope, drawn.down_slope
-
-
-def _nearest(drawn: _Drawn, at: float, sign: int) -> tuple[FloatArray, FloatArray]:
+def _nearest(drawn: _Drawn, at: float, sign: int) -> tuple[NDArray[np.intp], FloatArray]:
     """(row, x) of the crossing of this sign nearest to `at` in every draw that has one."""
     total = drawn.total
     crosses = (total[:, :-1] * total[:, 1:] < 0) & (np.sign(total[:, 1:]) == sign)
@@ -163,7 +148,7 @@ def _nearest(drawn: _Drawn, at: float, sign: int) -> tuple[FloatArray, FloatArra
     return np.flatnonzero(good), found[good]
 
 
-def _read(table: FloatArray, x: FloatArray, rows: FloatArray, places: FloatArray) -> FloatArray:
+def _read(table: FloatArray, x: FloatArray, rows: NDArray[np.intp], places: FloatArray) -> FloatArray:
     """Each row of a table at its place, linear between nodes."""
     position = (places - x[0]) / (x[1] - x[0])
     node = np.clip(position.astype(np.int64), 0, len(x) - 2)
@@ -171,7 +156,7 @@ def _read(table: FloatArray, x: FloatArray, rows: FloatArray, places: FloatArray
     return table[rows, node] * (1 - part) + table[rows, node + 1] * part
 
 
-def _settling(fit: MeasuredFit, drawn: _Drawn, thetas: list[tuple[Parts, FloatArray]]) -> Settling | None:
+def _settling(fit: MeasuredFit, drawn: _Drawn, thetas: list[tuple[Parts, FloatArray]]) -> Spread | None:
     """Stationary mean of random pulsing.
 
     With the drift μ = (f+ + f−)/2 and the spread D = (f+² + s+² + f−² + s−²)/2 − μ² of one pulse the density is
@@ -182,16 +167,7 @@ def _settling(fit: MeasuredFit, drawn: _Drawn, thetas: list[tuple[Parts, FloatAr
     good = np.isfinite(found)
     if not good[0] or np.mean(good) < SURE:
         return None
-    trace, others = fit.trace, found[1:][good[1:]]
-    low, high = np.quantile(others, [0.025, 0.975])
-    return Settling(
-        trace.centre + trace.scale * float(found[0]),
-        trace.scale * float(np.std(others)),
-        (
-            trace.centre + trace.scale * min(low, float(found[0])),
-            trace.centre + trace.scale * max(high, float(found[0])),
-        ),
-    )
+    return Spread.of(fit.trace.centre + fit.trace.scale * found[good])
 
 
 def _stationary(fit: MeasuredFit, drawn: _Drawn, parts: Parts, theta: FloatArray, k: int) -> float:

@@ -13,13 +13,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from instruments.crosspoints import FloatArray
-from sim_device.fit.measured_parts import Parts, lifted, log_prior_scale
-from sim_device.fit.measured_search import Maximum, Rows, maximise
+from sim_device.fit.measured.parts import Parts, lifted, log_prior_scale
+from sim_device.fit.measured.search import Maximum, Rows, maximise
 
 STEPS = 0.5  # between values of ln spread
 LEAST = 1e-3  # weight below which no further value is tried
 MOST = 10  # values on each side
 MANY = 12  # ramps of a direction that tell by themselves what they are
+FEW = 2  # ramps of a direction: a trend takes more
+UNLIKELY = -1.5  # ln of the prior odds of wear over factors where ramps are so few
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,9 @@ def nodes_of(rows: Rows, best: Maximum) -> tuple[Node, ...]:
     found: list[_Weighed] = []
     for parts in _alternatives(rows, best.parts):
         start = best if parts == best.parts else maximise(rows, parts, lifted(best.theta, best.parts, parts))
-        found += _over_spread(rows, start) if parts.ramps == 1 else [_weighed(start, None)]
+        one = _over_spread(rows, start) if parts.ramps == 1 else [_weighed(start, None)]
+        odds = UNLIKELY if parts.wear and rows.ramps <= FEW else 0.0
+        found += [(maximum, root, log + odds) for maximum, root, log in one]
     logs = np.array([log for _, _, log in found])
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()

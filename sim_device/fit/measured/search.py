@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
-from sim_device.fit.measured_kernels import measured_likelihood
-from sim_device.fit.measured_parts import Parts, half_cauchy, priors, splines, told
+from sim_device.fit.measured.kernels import measured_likelihood
+from sim_device.fit.measured.parts import Parts, half_cauchy, priors, splines, told
 from sim_device.fit.trace import Trace
 
 EVALUATIONS = 60
@@ -67,8 +67,8 @@ def likelihood(rows: Rows, theta: FloatArray, parts: Parts) -> Value:
     size = len(theta)
     score, information = np.zeros(size), np.zeros((size, size))
     found = measured_likelihood(
-        rows.rows, place.number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), place.place, rows.zero,
-        score, information, FLAT, np.zeros(LAST),
+        rows.rows, place.number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), place.place,
+        rows.zero, score, information, FLAT, np.zeros(LAST),
     )  # fmt: skip
     information += np.tril(information, -1).T
     chain = _chain(place.place, place.slope, size)
