@@ -84,9 +84,9 @@ def test_plain_steps_get_no_part_they_do_not_need(plain: MeasuredFit) -> None:
 def test_noise_is_told_from_the_scatter_of_steps(plain: MeasuredFit) -> None:
     """0.002 was added to each reading, and 30 % to each step; the mean of five traces."""
     fits = [plain, *(fit_measured(COUNTS, made(seed), unit="normalised", segments=LABELS) for seed in range(2, 6))]
-    noise = [noise_of(fit, drawn_numbers(fit))[0] for fit in fits]
-    assert np.mean([each.read for each in noise]) == pytest.approx(0.002, rel=0.2)
-    assert np.mean([each.cycle_to_cycle for each in noise]) == pytest.approx(0.3, rel=0.2)
+    noise = [noise_of(fit, drawn_numbers(fit))[1] for fit in fits]
+    assert np.mean([each["read_normalised"].value for each in noise]) == pytest.approx(0.002, rel=0.2)
+    assert np.mean([each["cycle_to_cycle"].value for each in noise]) == pytest.approx(0.3, rel=0.2)
 
 
 def test_pulses_after_a_reversal_that_move_less_are_found() -> None:
