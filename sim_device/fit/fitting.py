@@ -14,6 +14,7 @@ from instruments.errors import InputError
 from sim_device.fit.average import averaged
 from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.families import FAMILIES, family_named
+from sim_device.fit.flexible import bic
 from sim_device.fit.general import Candidate, candidate, fit_family
 from sim_device.fit.known_steps import KnownSteps
 from sim_device.fit.measured.asked import asks_for_more
@@ -162,13 +163,13 @@ def _best(straight: Estimate, known: KnownSteps | None, ungathered: Callable[[],
 
 def _family(straight: Estimate) -> Fit | None:
     """The kind of steps by formula, or the table, that holds with the lowest BIC."""
-    others: list[Candidate] = []
+    others: list[Fit] = []
     for family in FAMILIES[1:]:
         try:
-            others.append(candidate(family, straight))
+            others.append(fit_family(family, straight))
         except InputError:
             continue
-    return min(others, key=lambda each: (not each.fit.accepted, each.bic)).fit if others else None
+    return min(others, key=lambda each: (not each.accepted, bic(each.estimate))) if others else None
 
 
 def _measured(trace: Trace) -> Fit:
