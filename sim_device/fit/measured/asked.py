@@ -12,7 +12,7 @@ from sim_device.fit.measured.search import Maximum, Rows, first_start, likelihoo
 from sim_device.fit.trace import Trace
 
 CHANCE = 1e-3  # that a plain device is taken for a richer one by one of these
-WORTH_A_LOOK = 1.0  # twice the gain of ln L by ramp factors at which they are weighed in full
+WORTH_A_LOOK = -1.5  # twice the gain of ln L by ramp factors from which on they are weighed in full
 SPREADS = (-3.5, -2.5, -1.5)  # ln of the spread of ramp factors that is tried
 SIZES = (2, 4)  # splines of the steps: straight, and curved
 
@@ -31,6 +31,8 @@ def asks_for_more(trace: Trace) -> bool:
     history = replace(plain.parts, history=True)
     if _gain(rows, plain, history, "history", [0.0, 1.5, 0.0] * 2, [0, 3]) > chi2.isf(CHANCE, 2):
         return True
+    if _untouched(rows, plain, replace(plain.parts, tails=True), "tails", (-1.5, 0.0)) > chi2.isf(CHANCE, 1):
+        return True
     return rows.ramps > 1 and _ramps(rows, plain) > WORTH_A_LOOK
 
 
@@ -48,11 +50,14 @@ def _gain(rows: Rows, plain: Maximum, parts: Parts, name: str, start: list[float
 
 
 def _ramps(rows: Rows, plain: Maximum) -> float:
-    """Twice the gain of ln L by factors of the ramps, the other numbers as they are: less than the whole gain."""
-    richer = replace(plain.parts, ramps=1)
-    start = lifted(plain.theta, plain.parts, richer)
+    return _untouched(rows, plain, replace(plain.parts, ramps=1), "ramps", SPREADS)
+
+
+def _untouched(rows: Rows, plain: Maximum, parts: Parts, name: str, values: tuple[float, ...]) -> float:
+    """Twice the gain of ln L by a part at the best of some values, the other numbers as they are: less than it can."""
+    start = lifted(plain.theta, plain.parts, parts)
     found: list[float] = []
-    for spread in SPREADS:
-        start[richer.at("ramps")] = spread
-        found.append(likelihood(rows, start, richer).likelihood)
+    for value in values:
+        start[parts.at(name)] = value
+        found.append(likelihood(rows, start, parts).likelihood)
     return 2.0 * (max(found) - plain.value.likelihood)
