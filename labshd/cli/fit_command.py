@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     "--model",
     default="soft-bounds",
     show_default=True,
-    help="soft-bounds, linear-step, exponential-step, power-step, constant-step, table, or best.",
+    help="soft-bounds, linear-step, exponential-step, power-step, constant-step, table, measured (any steps, with what "
+    "else a real device does), or best (the plainest that holds).",
 )
 @click.option("--array", default="", help='For a training: which array, "auxiliary" or "core".')
 @click.option(
@@ -93,6 +94,7 @@ def _advice(fitted: FittedRun, path: Path | None) -> str:
 
 def _print(fitted: FittedRun) -> None:
     from instruments.value_text import value_text
+    from labshd.report.fit_sentences import evidence_sentences
     from labshd.report.sections import fit_rows
     from protocols.analysis.update import merits_of_fit as merits
     from protocols.analysis.update.model_free import rows
@@ -100,10 +102,16 @@ def _print(fitted: FittedRun) -> None:
     fit = fitted.fit
     click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
     common.print_facts(fit_rows(fit))
+    for sentence in evidence_sentences(fit):
+        click.echo(f"  {sentence}")
     for point in fit.symmetry_points:
         kind = ("stable" if point.stable else "unstable") + ("" if point.clear else ", but not well known")
         at = value_text(point.conductance, point.std, fit.unit, interval=point.interval)
         click.echo(f"  symmetry point  {at}, {kind}")
+    if fit.balance is not None and fit.balance.settling is not None:
+        settled = fit.balance.settling
+        at = value_text(settled.value, settled.std, fit.unit, interval=settled.interval)
+        click.echo(f"  random pulsing settles at  {at}")
     if fitted.merits:
         click.echo("figures of merit:")
         common.print_facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in fitted.merits.items())

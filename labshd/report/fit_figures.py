@@ -28,9 +28,13 @@ def fit_figures(fit: Fit) -> list[tuple[Figure, str]]:
     state = (
         "Readings, and the state of the device that the fit infers from all of them (band: ± 2 standard deviations)."
     )
+    if fit.measured is not None:
+        state = "Readings, and the state of the device after each (band: ± 2 standard deviations)."
     found = [(state_figure(fit), state), (innovations_figure(fit), left)]
     if (steps := steps_figure(fit)) is not None:
         caption = f"Mean step per pulse of the fitted model {fit.model_name} (bands: 95 %, by the delta method)."
+        if fit.measured is not None:
+            caption = "Mean step per pulse, as in the middle of the trace (bands: 95 %)."
         if fit.table is not None:
             caption = "Mean step per pulse; thin: curved steps, which follow the data where the model does not."
         found.insert(1, (steps, caption))
@@ -64,9 +68,13 @@ def steps_figure(fit: Fit) -> Figure | None:
     figure, (ax,) = new_figure()
     measured = fit.conductance[np.isfinite(fit.conductance)]
     g = np.linspace(float(np.min(measured)), float(np.max(measured)), 201)
+    known = fit.steps(len(g)) if fit.measured is not None else None
     for colour, line, label, step in ((UP, "-", "ΔG₊, up", _up), (DOWN, "--", "−ΔG₋, down", _down)):
         if fit.model is not None:
-            mean, std = step(fit.model, g), step_std(fit, g, step)
+            mean, std = step(fit.model, g), None if known else step_std(fit, g, step)
+            if known is not None:
+                g = known.conductance
+                mean, std = (known.up, known.up_std) if step is _up else (-known.down, known.down_std)
             if std is not None:
                 ax.fill_between(g, mean - 1.96 * std, mean + 1.96 * std, color=colour, alpha=0.2, linewidth=0)
             ax.plot(g, mean, line, color=colour, label=label)

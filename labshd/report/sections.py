@@ -9,6 +9,7 @@ from instruments.errors import InputError
 from instruments.value_text import NOT_DETERMINED, value_text
 from labshd.analysis.fit import fit_again
 from labshd.common import numbers
+from labshd.report.fit_sentences import evidence_sentences, symmetry_sentences
 from labshd.report.page import Page, Section
 from labshd.runs.run import Run
 from protocols.common.fit_words import OF_FIT
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from sim_device.fit.result import Fit
-    from sim_device.fit.symmetry import EstimatedSymmetryPoint
 
 
 def add_numbers(section: Section, result: Mapping[str, Any], protocol: str = "") -> Section:
@@ -44,15 +44,6 @@ def add_fit_of_run(page: Page, run: Run) -> None:
         page.section("Fit").notice(str(error), "bad")
 
 
-def _symmetry_sentence(point: EstimatedSymmetryPoint, unit: str) -> str:
-    at = numbers.number_text(point.conductance, point.std, unit)
-    if not point.clear:
-        return f"Symmetry point at {at}: up and down steps are nearly parallel, so that it is not well known."
-    if point.stable:
-        return f"Stable symmetry point at {at}: pulsing up and down drives the device there."
-    return f"Symmetry point at {at}, unstable: pulsing up and down drives the device away from it."
-
-
 def add_fit(section: Section, fit: Fit) -> Section:
     """Add a fit: verdict, parameters with standard deviations, symmetry points, figures."""
     from labshd.report.fit_figures import fit_figures
@@ -60,7 +51,7 @@ def add_fit(section: Section, fit: Fit) -> Section:
     from protocols.analysis.update import model_free
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
-    section.text(*(_symmetry_sentence(point, fit.unit) for point in fit.symmetry_points))
+    section.text(*symmetry_sentences(fit), *evidence_sentences(fit))
     told = fit.json()
     section.facts(fit_rows(fit))
     section.facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in merits.merits_of(fit).items())
