@@ -1,0 +1,71 @@
+"""Runs that an error ends: outputs off first, the record closed after it, and no Ctrl-C cuts that short."""
+
+from __future__ import annotations
+
+import json
+import signal
+from types import SimpleNamespace
+
+import pytest
+from rehearsed import rehearsed
+from test_recorder import Ramp, UpRamp, raising
+
+import labshd.runs.writer
+from instruments.errors import InstrumentError
+from labshd.common import signals
+from labshd.common.provenance import What
+from labshd.recording.recorder import record, recording, run_of
+from labshd.runs.json_files import write_json
+
+
+def test_when_run_json_tells_the_end_the_bench_is_safe_and_the_record_tells_how_it_became_so(tmp_path, monkeypatch):
+    def writing(path, info) -> None:
+        if info.get("ended"):
+            safe_then.append(virtual.is_safe())
+        write_json(path, info)
+
+    def failing() -> None:
+        with recording(What("protocol", "up-ramp"), station["A1"], runs=tmp_path, station=station):
+            station["A1"].read()
+            station["A1"].pulse(1)
+            assert virtual.outputs_on()
+            raise InstrumentError("gone")
+
+    safe_then: list[bool] = []
+    monkeypatch.setattr(labshd.runs.writer, "write_json", writing)
+    with rehearsed() as station:
+        virtual = station.virtual
+        with pytest.raises(InstrumentError, match="gone") as caught:
+            failing()
+    run = run_of(caught.value)
+    assert run is not None
+    assert (run.status, run.why_stopped) == ("failed", "gone")
+    assert safe_then == [True]
+    lines = (run.folder / "wire.jsonl").read_text(encoding="utf-8").splitlines()
+    last = [json.loads(line)["text"] for line in lines[-3:]]
+    assert [any(off in sent for sent in last) for off in (":OUTP1 OFF", ":OUTP OFF", "channel.open")] == [True] * 3
+
+
+class Slow(Ramp):
+    """Fails at its third reading, and takes 2 s to switch off, in the middle of which Ctrl-C is pressed."""
+
+    now = 0.0
+
+    def __init__(self):
+        super().__init__(raising(InstrumentError("gone")), at=3)
+
+    def safe(self):
+        self.now += 2.0
+        signal.raise_signal(signal.SIGINT)
+        super().safe()
+
+
+def test_ctrl_c_while_a_failed_run_is_switched_off_waits_for_its_end_and_is_raised_then(tmp_path, monkeypatch):
+    device = Slow()
+    monkeypatch.setattr(signals, "time", SimpleNamespace(monotonic=lambda: device.now))
+    with pytest.raises(KeyboardInterrupt) as caught:  # not the error, after which a campaign goes on
+        record(UpRamp(), device, runs=tmp_path)
+    assert (device.driven, device.safes) == (False, 1)
+    run = run_of(caught.value)
+    assert run is not None
+    assert (run.status, run.why_stopped, run.readings) == ("failed", "gone", 2)
