@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 from rehearsed import rehearsed
-from test_recorder import Ramp, UpRamp, raising
+from test_recorder import Ramp, Station, UpRamp, raising
 
 import labshd.runs.writer
-from instruments.errors import InstrumentError
+from instruments.errors import InputError, InstrumentError
 from labshd.common import signals
 from labshd.common.provenance import What
+from labshd.common.station_of import PulsesOfRun
 from labshd.recording.recorder import record, recording, run_of
 from labshd.runs.json_files import write_json
 
@@ -69,3 +70,35 @@ def test_ctrl_c_while_a_failed_run_is_switched_off_waits_for_its_end_and_is_rais
     run = run_of(caught.value)
     assert run is not None
     assert (run.status, run.why_stopped, run.readings) == ("failed", "gone", 2)
+
+
+def test_every_block_of_a_training_is_made_safe_by_whatever_it_ends(tmp_path) -> None:
+    blocks = [Ramp(), Ramp()]
+
+    def trained() -> None:
+        with recording(What("protocol", "up-ramp"), blocks, runs=tmp_path):
+            for block in blocks:
+                block.pulse(1)
+            raise InstrumentError("gone")
+
+    with pytest.raises(InstrumentError):
+        trained()
+    assert [block.driven for block in blocks] == [False, False]
+
+
+def test_a_run_that_pulsed_and_was_then_refused_is_kept_with_its_pulses(tmp_path, monkeypatch) -> None:
+    refusing = Ramp(raising(InputError("no such level")), at=1)
+    monkeypatch.setattr(Station, "noted_pulses", lambda self: PulsesOfRun({"A1": 3}, {"A1": 1}, {"A2": 3}))
+    with pytest.raises(InputError) as caught:
+        record(UpRamp(), refusing, runs=tmp_path, station=Station())
+    run = run_of(caught.value)
+    assert run is not None
+    assert run.info["pulses_fired"] == {"A1": 3}
+    assert run.info["pulses_uncertain"] == {"A1": 1}
+    assert run.info["pulses_half_selected"] == {"A2": 3}
+    monkeypatch.setattr(Station, "noted_pulses", lambda self: PulsesOfRun({}, {}))
+    before = len(list(tmp_path.glob("[!.]*")))
+    with pytest.raises(InputError) as caught:
+        record(UpRamp(), Ramp(raising(InputError("no such level")), at=1), runs=tmp_path, station=Station())
+    assert len(list(tmp_path.glob("[!.]*"))) == before
+    assert run_of(caught.value) is None
