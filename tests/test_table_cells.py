@@ -43,11 +43,11 @@ def test_what_is_no_unit_stays_in_the_name(header):
     ("cell", "why"),
     [
         ("abc", "'abc' is not a number"),
-        ("1,5", "'1,5' has a comma, the decimal sign here is the point"),
-        ("12 uS", "the unit into the header"),
+        ("1,5", "'1,5' has a comma, but the decimal sign of this file is the point"),
+        ("12 uS", "the unit in the header"),
         ("10:30:00", "seconds since the first reading"),
         ("inf", "is not a reading"),
-        ("1_0", "not a number as files hold it"),
+        ("1_0", "is not a number; underscores are not allowed"),
     ],
 )
 def test_cells_that_are_no_numbers_say_why(cell, why):

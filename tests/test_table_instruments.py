@@ -46,7 +46,7 @@ def test_easyexpert_files_are_in_si(write, take, text):
 
 def test_several_records_of_easyexpert_are_chosen_or_cycles(write, take):
     path = write(EASYEXPERT + EASYEXPERT.replace("1.0E-07", "5.0E-07"))
-    with pytest.raises(InputError, match=r"2 tables are in it, 'I/V-t Sampling 1', 'I/V-t Sampling 2'"):
+    with pytest.raises(InputError, match=r"it contains 2 tables, 'I/V-t Sampling 1', 'I/V-t Sampling 2'"):
         understand_table(path)
     run = take(path, columns={"voltage": "V1"}, sheet="I/V-t Sampling 2")
     assert run.series().readings.current[0, 0, 0] == 5e-7
@@ -93,14 +93,14 @@ def test_a_data_set_of_arc_two(tmp_path, take):
     assert run.series().pulse_voltage[1, 0, 0] == 1.5
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = [1.0]
-    with pytest.raises(InputError, match="HDF5, but no data set of ArC TWO"):
+    with pytest.raises(InputError, match="HDF5 file, but not an ArC TWO data set"):
         understand_table(tmp_path / "other.h5")
 
 
 def test_a_data_set_that_links_elsewhere_or_claims_too_much_is_refused(tmp_path):
     h5py = pytest.importorskip("h5py")
     kind = [("current", "f4"), ("voltage", "f4"), ("pulse_width", "f4"), ("read_voltage", "f4"), ("op_type", "u4")]
-    for name, told in (("link", "is a link to elsewhere"), ("large", "rows, more than 20000000")):
+    for name, told in (("link", "links to another place"), ("large", "rows, more than 20000000")):
         path = tmp_path / f"{name}.h5"
         with h5py.File(path, "w") as file:
             file.attrs["H5DS_VERSION_MAJOR"] = 0

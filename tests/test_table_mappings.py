@@ -29,7 +29,7 @@ def test_a_mapping_file_says_what_flags_say_and_flags_go_before_it(write, take):
     [
         ("colums = 1\n", "line 1, colums = 1: unknown key; did you mean 'columns'"),
         ('[columns]\ncurent = "I"\n', "line 2, .*no such role; did you mean 'current'"),
-        ('[units]\ncurrent = "kg"\n', "current = 'kg' is no unit of current"),
+        ('[units]\ncurrent = "kg"\n', "current = 'kg' is not a unit of current"),
         ("read_voltage = 0.1\n", "0.1 has no unit"),
         ("[columns\n", "not valid TOML"),
     ],

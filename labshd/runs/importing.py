@@ -167,7 +167,7 @@ def _check_options(
         if quantity not in ("current", "conductance"):
             problems.append(f"layout ramps needs --quantity current or --quantity conductance, not {quantity!r}")
         if quantity == "current" and read_voltage is None:
-            problems.append("current becomes conductance with the read voltage it was measured at: --read-voltage V")
+            problems.append("the read voltage is needed to turn current into conductance: --read-voltage V")
         if quantity == "conductance" and read_voltage is not None:
             problems.append("--read-voltage belongs to --quantity current; conductance needs none")
     else:
@@ -176,6 +176,8 @@ def _check_options(
         if sides or quantity is not None or read_voltage is not None:
             problems.append("--up, --down, --quantity and --read-voltage belong to layout ramps")
     if read_voltage is not None and not (np.isfinite(read_voltage) and read_voltage != 0):
-        problems.append(f"a read voltage of {read_voltage} V gives no conductance; give it as it was, not zero")
+        problems.append(
+            f"a read voltage of {read_voltage} V gives no conductance; give the voltage at which it was read"
+        )
     if problems:
         raise InputError("; ".join(problems))
