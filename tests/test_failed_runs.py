@@ -7,16 +7,20 @@ import signal
 from types import SimpleNamespace
 
 import pytest
-from rehearsed import rehearsed
+from rehearsed import STATIONS, rehearsed
 from test_recorder import Ramp, Station, UpRamp, raising
 
 import labshd.runs.writer
+from instruments.bench.bench import Bench
 from instruments.errors import InputError, InstrumentError
+from labshd.campaign.runner import run_campaign
+from labshd.campaign.store import open_campaign
 from labshd.common import signals
 from labshd.common.provenance import What
 from labshd.common.station_of import PulsesOfRun
 from labshd.recording.recorder import record, recording, run_of
 from labshd.runs.json_files import write_json
+from labshd.runs.run import list_runs
 
 
 def test_when_run_json_tells_the_end_the_bench_is_safe_and_the_record_tells_how_it_became_so(tmp_path, monkeypatch):
@@ -102,3 +106,55 @@ def test_a_run_that_pulsed_and_was_then_refused_is_kept_with_its_pulses(tmp_path
         record(UpRamp(), Ramp(raising(InputError("no such level")), at=1), runs=tmp_path, station=Station())
     assert len(list(tmp_path.glob("[!.]*"))) == before
     assert run_of(caught.value) is None
+
+
+CAMPAIGN = """
+name = "array"
+station = "bench.toml"
+[[step]]
+name = "up"
+protocol = "up.py"
+crosspoints = "A*"
+"""
+FAILING = '''
+"""Fails on A1 with outputs on."""
+
+from instruments.errors import InstrumentError
+from protocols.common.protocol import Protocol
+from protocols.common.stepping import at_rest
+
+
+class Up(Protocol):
+    name = "up"
+    title = "a pulse up"
+
+    def run(self, crosspoints):
+        yield from at_rest(crosspoints, "rest", 2)
+        crosspoints.pulse(1)
+        raise InstrumentError(f"{crosspoints.name} is stuck")
+
+    def analyse(self, series):
+        return {}
+'''
+
+
+def test_ctrl_c_while_the_run_of_a_crosspoint_that_failed_is_switched_off_ends_the_campaign(tmp_path, monkeypatch):
+    def interrupted(bench) -> None:
+        if not pulsed:
+            pulsed.update(bench.pulses_applied)
+            signal.raise_signal(signal.SIGINT)
+        safe(bench)
+
+    pulsed: dict[str, int] = {}
+    safe = Bench.safe
+    (tmp_path / "bench.toml").write_text((STATIONS / "ecram.toml").read_text(encoding="utf-8"), encoding="utf-8")
+    (tmp_path / "up.py").write_text(FAILING, encoding="utf-8")
+    (tmp_path / "array.toml").write_text(CAMPAIGN, encoding="utf-8")
+    monkeypatch.setattr(Bench, "safe", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run_campaign(tmp_path / "array.toml", rehearse=True, runs=tmp_path / "runs")
+    assert pulsed == {"A1": 1}
+    (run,) = list_runs(tmp_path / "runs")
+    assert (run.status, run.crosspoint) == ("failed", "A1")
+    campaign = open_campaign("last", tmp_path / "runs")
+    assert (campaign.info["status"], campaign.info["why_stopped"]) == ("interrupted", "stopped by Ctrl-C")
