@@ -136,8 +136,8 @@ def test_settings_are_those_of_the_analysis_and_all_problems_come_at_once(tmp_pa
         analyse(run, "retention", {"reads": "3", "horizonn": "1 s"})
     assert str(error.value) == (
         "settings of retention: 2 problems\n"
-        "  - reads is of the measurement, which is done; its analysis looks at horizon, per_decade\n"
-        "  - there is no horizonn; did you mean 'horizon'?; its analysis looks at horizon, per_decade"
+        "  - reads is a setting of the measurement, which is over; the analysis uses horizon, per_decade\n"
+        "  - there is no setting horizonn; the analysis uses horizon, per_decade; did you mean 'horizon'?"
     )
     with pytest.raises(InputError, match="horizon 3: "):
         analyse(run, "retention", {"horizon": "3"})
@@ -191,7 +191,7 @@ def test_json_is_one_object_and_another_folder_takes_the_files(
     [
         (["--as", "nothing"], "there is no protocol 'nothing'"),
         ([], "--as PROTOCOL is missing"),
-        (["--as", "read-noise", "--set", "bins"], "'bins' is no NAME=VALUE"),
+        (["--as", "read-noise", "--set", "bins"], "'bins' is not NAME=VALUE"),
         (["--as", "read-noise", "--cycle", "two"], "cycle 'two' is none"),
         (["--as", "read-noise", "--array", "core"], "has no readings of an array 'core'"),
         (["--as", "read-noise", "--crosspoint", "B7"], "has no crosspoint 'B7'"),
@@ -221,7 +221,7 @@ def test_a_damaged_analysis_is_told_in_the_report(tmp_path: Path) -> None:
     (run.folder / "analysis-read-noise.json").write_text('{"asked": 3}', encoding="utf-8")
     (run.folder / "analysis-own.json").write_text('{"asked": {"protocol": "./evil.py"}}', encoding="utf-8")
     html = write_report(run).read_text(encoding="utf-8")
-    assert "what was asked for is damaged" in html
+    assert "the record of what was analysed is damaged" in html
     assert "is no protocol that comes with labshd" in html
 
 

@@ -1,8 +1,10 @@
 """Compiled code is kept between processes, and never beyond the source that it was made from."""
 
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -24,6 +26,12 @@ def test_a_change_of_any_compiled_source_starts_a_new_cache(tmp_path: Path) -> N
     kernels.write_text(kernels.read_text(encoding="utf-8") + "\n# changed\n", encoding="utf-8")
     second = _cache_of(tmp_path)
     assert second != first
+    assert first.exists()  # a process that began before the change may be compiling into it
+    two_days_ago = time.time() - 2 * 86_400
+    for folder in (first, second):
+        os.utime(folder, (two_days_ago, two_days_ago))
+    assert _cache_of(tmp_path) == second
+    assert second.exists()
     assert not first.exists()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -40,7 +41,9 @@ def test_a_trace_becomes_a_run_in_siemens(tmp_path, write):
     assert segments(series) == [slice(0, 3), slice(3, 5)]
     assert (run.pulses, run.readings, run.crosspoint) == (6, 5, "trace")
     assert run.info["settings"]["ignored_columns"] == ["remark"]
-    assert len(run.info["settings"]["files"][0]["sha256"]) == 64
+    data = path.read_bytes()
+    described = {"file": str(path.resolve()), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
+    assert run.info["settings"]["files"] == [described]
 
 
 def test_the_points_of_a_run_can_be_imported_again(tmp_path, write):
@@ -70,6 +73,7 @@ def test_numbers_of_a_trace_come_through_exactly(tmp_path_factory, rows):
         b"pulses , conductance_S\n 1 , 1e-5 \n -1,2e-5",
         b'"pulses","conductance_S"\n"1","1e-5"\n"-1","2e-5"\n',
         b"pulses,conductance_S\r1.0,1e-5\r-1.0,2e-5\r",
+        b"pulses,conductance_S,\xb0C\n1,1e-5,20\n-1,2e-5,21\n",
     ],
 )
 def test_marks_line_ends_and_blanks_of_other_programs_are_taken(tmp_path, write, text):
@@ -163,7 +167,8 @@ def test_the_alternating_ramps_come_in_whole(tmp_path):
         ("pulses,conductance_S\n1,12\n1,13\n", "reaches 13 S; a memory device conducts less"),
         ("pulses,conductance_uS\n1,-12\n1,-13\n", "is negative"),
         ("pulses,conductance_uS\n" + "1,5\n" * 10, "is 5e-06 in all 10 readings"),
-        (b"\x89PNG\x00\xff\xfe", "not a text file"),
+        (b"\x89PNG\x00\xff\xfe", r"a picture \(PNG\), not a table"),
+        (b"\x7fELF\x00\xff\xfe", "not a text file"),
         (b"pulses,conductance_S\n1,\x00\n", "zero bytes"),
         ('pulses,conductance_S\n1,"2\n', "line 2"),
     ],

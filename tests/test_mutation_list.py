@@ -150,6 +150,22 @@ def test_a_fault_that_no_test_notices_survives_and_the_tree_is_left_alone(small)
     assert (small / "source.py").read_text(encoding="utf-8") == SOURCE
 
 
+def test_a_package_may_be_called_as_what_is_left_behind(small):
+    """What is measured lies in data/runs; a package of that name is source, and is tried like any other."""
+    for folder in ("source/runs", "data/runs"):
+        (small / folder).mkdir(parents=True)
+        (small / folder / "source.py").write_text(SOURCE, encoding="utf-8")
+    from_package = TESTS.replace("from source", "from source.runs.source").replace("FAULTLESS", "not RUNS.exists()")
+    said = LIST.replace("source.py", "source/runs/source.py").replace("test_source/runs/", "test_")
+    (small / "source.py").unlink()
+    (small / "test_source.py").write_text(
+        f"from pathlib import Path\n{from_package}\n\nRUNS = Path('data/runs')\n", encoding="utf-8"
+    )
+    known = [one for one in made(small, said) if one.name == "off is not sent"]
+    (outcome,) = trials(known, 1, 60.0, lambda *_: None, small)
+    assert outcome.noticed == "test_source.py::test_off_is_sent"
+
+
 def test_tests_that_fail_without_a_fault_end_the_run(small):
     (small / "test_source.py").write_text(TESTS.replace("FAULTLESS", "False"), encoding="utf-8")
     with pytest.raises(TrialError, match=r"without any fault test_source.py::test_off_is_sent fails"):

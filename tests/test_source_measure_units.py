@@ -7,9 +7,11 @@ from pymeasure.test import expected_protocol
 
 from instruments.crosspoints import Status
 from instruments.drivers.keithley_2400 import Keithley2400
+from instruments.drivers.keithley_2450.smu import Keithley2450
 from instruments.drivers.keithley_2600b.smu import Keithley2600B, Keithley2600BChannelB
+from instruments.drivers.keysight_b1500a.smu import KeysightB1500ASmu
 from instruments.drivers.keysight_b2902b.smu import KeysightB2902B
-from instruments.errors import CommandRefused, InstrumentError
+from instruments.errors import CommandRefused, InstrumentError, LimitError
 from instruments.limits import Limits
 
 LIMITS = Limits(pulse_voltage=5.0, pulse_width=1e-3, read_voltage=0.5, current=2e-3, pulses_per_crosspoint=1000)
@@ -19,6 +21,18 @@ COUNT = " waitcomplete() print(errorqueue.count)"
 
 def smu(driver, *pairs):
     return expected_protocol(driver, list(pairs), limits=LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("driver", "more"),
+    [(Keithley2400, {}), (Keithley2450, {}), (KeysightB2902B, {}), (KeysightB1500ASmu, {"channel": 2})],
+)
+def test_a_compliance_that_the_instrument_cannot_limit_at_is_refused_before_a_byte(driver, more):
+    with (
+        expected_protocol(driver, [], limits=LIMITS, **more) as instrument,
+        pytest.raises(LimitError, match=r"999 pA is below this instrument's least, 1 nA"),
+    ):
+        instrument.configure(0.1, 0.999e-9, 1.0)
 
 
 # -- Keithley 2400 -----------------------------------------------------------------------------------------------------

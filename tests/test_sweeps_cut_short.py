@@ -107,6 +107,29 @@ def test_a_budget_that_is_used_up_leaves_readings_and_sweeps_that_are_as_gentle(
     assert len(list(block[0, 0].sweep([0.2, -0.2], 1e-5))) == 2
 
 
+def test_a_sweep_with_more_stress_than_the_budget_has_left_is_refused_before_a_byte() -> None:
+    block, journal, smu = bench(TWO)
+    smu.limits = block.bench.limits = block.bench.limits.model_copy(update={"sweep_voltage": 3.0})
+    block[0, 0].pulse(98)
+    del journal[:]
+    for part in (block[0, 0], block):
+        with pytest.raises(LimitError, match="passes its budget of 100"):
+            list(part.sweep([0.1, 0.3, -0.3, 0.3], 1e-5))
+    assert journal == []
+    assert len(list(block[0, 0].sweep([0.1, 0.3, -0.3], 1e-5))) == 3
+    assert block.bench.pulses_applied == {"A1": 100}
+
+
+def test_each_level_is_held_for_its_dwell_before_it_is_measured() -> None:
+    block, _, _ = bench(TWO)
+    clock, dwells = block.bench.clock, [0.5, 0.0, 2.0]
+    begun = clock.now()
+    readings = list(block[0, 0].sweep([0.1, 0.15, 0.2], 1e-5, dwells))
+    first, *others = np.diff([begun, *(one.time.item() for one in readings)])
+    assert first == pytest.approx(block.bench.wiring.settle + dwells[0])
+    assert others == pytest.approx(dwells[1:])
+
+
 def test_a_sweep_that_an_error_ends_is_off_while_the_error_is_dealt_with() -> None:
     block, journal, _ = bench(TWO)
     sweep = block[0, 0].sweep([0.1, 0.2], 1e-5)

@@ -4,15 +4,13 @@ import signal
 import threading
 
 import pytest
-from test_recorder import Ramp, Station, UpRamp, raising
+from test_recorder import Ramp, Station, UpRamp
 
 import labshd.runs.writer
-from instruments.errors import InputError, InstrumentError
 from labshd.common import signals
 from labshd.common.progress import NoProgress
 from labshd.common.provenance import What
 from labshd.common.signals import Interrupts, ProcessSignals, Terminated, interrupts
-from labshd.common.station_of import PulsesOfRun
 from labshd.recording.ending import Ending
 from labshd.recording.recorder import record, recording, run_of
 from labshd.runs.files import AppendFile
@@ -92,38 +90,6 @@ def test_a_signal_at_the_very_door_of_the_end_does_not_keep_it_from_being_made(t
         record(UpRamp(), device, runs=tmp_path)
     assert not device.driven
     assert open_run("last", tmp_path).info["ended"]
-
-
-def test_every_block_of_a_training_is_made_safe_by_whatever_it_ends(tmp_path) -> None:
-    blocks = [Ramp(), Ramp()]
-
-    def trained() -> None:
-        with recording(What("protocol", "up-ramp"), blocks, runs=tmp_path):
-            for block in blocks:
-                block.pulse(1)
-            raise InstrumentError("gone")
-
-    with pytest.raises(InstrumentError):
-        trained()
-    assert [block.driven for block in blocks] == [False, False]
-
-
-def test_a_run_that_pulsed_and_was_then_refused_is_kept_with_its_pulses(tmp_path, monkeypatch) -> None:
-    refusing = Ramp(raising(InputError("no such level")), at=1)
-    monkeypatch.setattr(Station, "noted_pulses", lambda self: PulsesOfRun({"A1": 3}, {"A1": 1}, {"A2": 3}))
-    with pytest.raises(InputError) as caught:
-        record(UpRamp(), refusing, runs=tmp_path, station=Station())
-    run = run_of(caught.value)
-    assert run is not None
-    assert run.info["pulses_fired"] == {"A1": 3}
-    assert run.info["pulses_uncertain"] == {"A1": 1}
-    assert run.info["pulses_half_selected"] == {"A2": 3}
-    monkeypatch.setattr(Station, "noted_pulses", lambda self: PulsesOfRun({}, {}))
-    before = len(list(tmp_path.glob("[!.]*")))
-    with pytest.raises(InputError) as caught:
-        record(UpRamp(), Ramp(raising(InputError("no such level")), at=1), runs=tmp_path, station=Station())
-    assert len(list(tmp_path.glob("[!.]*"))) == before
-    assert run_of(caught.value) is None
 
 
 def test_a_signal_while_handlers_are_put_back_waits_until_all_are(monkeypatch) -> None:

@@ -19,9 +19,8 @@ from queue import SimpleQueue
 
 from mutants import ROOT, Mutant
 
-LEFT_BEHIND = shutil.ignore_patterns(
-    ".*", "__pycache__", "*.egg-info", "build", "dist", "demo-output", "runs", "node_modules"
-)
+LEFT_BEHIND = shutil.ignore_patterns(".*", "__pycache__", "*.egg-info")
+MADE_HERE = {"build", "dist", "demo-output", "site", "data/runs"}  # only there: a package may have such a name, too
 NO_TESTS = (4, 5)  # what pytest says of a wrong command line and of no tests
 _FIRST = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", re.MULTILINE)
 
@@ -43,7 +42,12 @@ class Tree:
 
     def __init__(self, source: Path, folder: Path) -> None:
         self.root = folder / "tree"
-        shutil.copytree(source, self.root, ignore=LEFT_BEHIND)
+
+        def left_behind(folder: str, names: list[str]) -> set[str]:
+            here = Path(folder).relative_to(source)
+            return LEFT_BEHIND(folder, names) | {name for name in names if (here / name).as_posix() in MADE_HERE}
+
+        shutil.copytree(source, self.root, ignore=left_behind)
 
     def tests(self, tests: Sequence[str], patience: float) -> str | None:
         """Run tests until the first that fails: its name, "" where all pass, None where they took too long."""

@@ -81,7 +81,8 @@ class Analysed:
         for part in self.parts:
             if part.result is not None and part.series is not None and at in (None, part.cell):
                 return part.protocol.figures(part.series, part.result)
-        raise InputError(f"{self.run.folder}: nothing was analysed at {at}; there are {[p.cell for p in self.parts]}")
+        done = ", ".join(str(part.cell) for part in self.parts if part.result is not None)
+        raise InputError(f"{self.run.folder}: crosspoint {at} was not analysed; analysed: {done}")
 
     def json(self) -> dict[str, Any]:
         """What ``labshd analyse --json`` prints and keeps."""
@@ -158,7 +159,7 @@ def _own(run: Run, protocol: Protocol, series: Series, cells: list[Cell], asked:
 
 def _foreign(protocol: Protocol, series: Series, cell: Cell, cycles: Cycles | None) -> Part:
     if cycles is not None and type(protocol).foreign is Protocol.foreign:
-        why = f"cycle {cycles}: {protocol.name} takes its own runs, and each whole; leave it out"
+        why = f"cycle {cycles}: {protocol.name} analyses only its own runs, and those as a whole; leave the cycle out"
         return Part(cell, protocol, None, [], (), None, why)
     try:
         taken = protocol.foreign(series, cycles)
@@ -196,6 +197,6 @@ def analyse_again(run: Run, asked: Any) -> Analysed:
     try:
         kept = Asked.model_validate(asked)
     except ValidationError as error:
-        raise InputError(f"{run.folder}: what was asked for is damaged: {error}") from None
+        raise InputError(f"{run.folder}: the record of what was analysed is damaged: {error}") from None
     catalogue.installed(kept.protocol)
     return analyse(run, kept.protocol, kept.settings, cycles=kept.cycles, crosspoint=kept.crosspoint, array=kept.array)

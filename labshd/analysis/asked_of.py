@@ -88,7 +88,7 @@ def own_protocol(run: Run, kind: type[Protocol], array: str = "") -> Protocol | 
         return kind.model_validate(run.info.get("settings", {}))
     except ValidationError as error:
         told = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_url=False)]
-        raise InputError(all_at_once(f"{run.folder}: the settings of the run are none of {kind.name}", told)) from None
+        raise InputError(all_at_once(f"{run.folder}: the settings of the run do not fit {kind.name}", told)) from None
 
 
 def settled(kind: type[Protocol], given: Mapping[str, Any], own: Protocol | None) -> Protocol:
@@ -113,7 +113,7 @@ def _why_no_setting(kind: type[Protocol], name: str) -> str:
     known = list(kind.model_fields) if looked_at is None else list(looked_at)
     if name in known:
         return ""
-    its = f"its analysis looks at {', '.join(known)}" if known else "its analysis has none"
+    its = f"the analysis uses {', '.join(known)}" if known else "the analysis has no settings"
     if name in kind.model_fields:
-        return f"{name} is of the measurement, which is done; {its}"
-    return f"there is no {name}{nearest(name, known)}; {its}"
+        return f"{name} is a setting of the measurement, which is over; {its}"
+    return f"there is no setting {name}; {its}{nearest(name, known)}"

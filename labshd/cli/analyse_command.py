@@ -13,15 +13,19 @@ if TYPE_CHECKING:
     from labshd.analysis.as_protocol import Analysed
 
 
-@click.command(short_help="Analyse a run, of any origin, as a protocol does.")
+@click.command(short_help="Apply the analysis of a protocol to any run.")
 @click.argument("run", default="last")
 @click.option("--as", "protocol", help="The protocol, such as read-noise  [default: the one that recorded the run].")
 @click.option(
-    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of its analysis; may be given repeatedly."
+    "--set", "settings", multiple=True, metavar="NAME=VALUE", help="A setting of the analysis; may be given repeatedly."
 )
-@click.option("--cycle", metavar="N[-M]", help='Which of what repeats (ramps, sweeps, stretches), from 1: "2", "2-5".')
-@click.option("--crosspoint", help='Of a block: a name, or row and column from 0, "0,1"  [default: every one].')
-@click.option("--array", default="", help='For a training: which array, "auxiliary" or "core".')
+@click.option(
+    "--cycle", metavar="N[-M]", help='Which repetitions (ramps, sweeps, stretches) to use, counted from 1: "2", "2-5".'
+)
+@click.option(
+    "--crosspoint", help='Which crosspoint of a block: its name, or row and column from 0, "0,1"  [default: all].'
+)
+@click.option("--array", default="", help='Which array of a training, "auxiliary" or "core".')
 @click.option("--out", type=common.FOLDER, help="Folder for numbers and figures  [default: the run's folder].")
 @common.runs_option
 @common.as_json
@@ -36,9 +40,9 @@ def command(
     runs: Path | None,
     as_json: bool,
 ) -> None:
-    """Analyse RUN (a folder, an id, or "last") as a protocol does, whoever took its points.
+    """Apply the analysis of a protocol to RUN (a folder, an id, or "last"), whichever protocol or program recorded it.
 
-    Says which points are taken for what, or which are missing. The run itself is not changed.
+    Tells which readings are used as what, or which are missing. The run itself is not changed.
 
     \b
     labshd analyse last --as read-noise
@@ -53,7 +57,9 @@ def command(
     opened, given = open_run(run, runs), _settings(settings)
     name = protocol or (opened.name if opened.kind == "protocol" else None)
     if name is None:
-        raise click.UsageError(f"--as PROTOCOL is missing: {opened.id} is no run of a protocol; try --as read-noise")
+        raise click.UsageError(
+            f"--as PROTOCOL is missing: {opened.id} was not recorded by a protocol; try --as read-noise"
+        )
     analysed = analyse(opened, name, given, cycles=cycle, crosspoint=crosspoint, array=array)
     files, not_drawn = kept_analyses.keep(analysed, out)
     if as_json:
@@ -77,7 +83,7 @@ def _settings(said: tuple[str, ...]) -> dict[str, str]:
 
     pairs = [one.partition("=") for one in said]
     wrong = [
-        f"{name}{sign}{value!r} is no NAME=VALUE, such as bins=40" if sign else f"{name!r} is no NAME=VALUE"
+        f"{name}{sign}{value!r} is not NAME=VALUE, such as bins=40" if sign else f"{name!r} is not NAME=VALUE"
         for name, sign, value in pairs
         if not (name.strip() and sign and value.strip())
     ]

@@ -26,35 +26,54 @@ _SEVERAL = click.Choice(["cycles", "devices"])
     "ramps: --up FILE --down FILE, each column one ramp, in time order up 1, down 1, up 2, ...  "
     "[default: trace where its columns are there, else table]",
 )
-@click.option("--dry-run", is_flag=True, help="table: show what is understood, and write nothing.")
-@click.option("--mapping", type=common.FILE, help="table: a TOML file that says what the options below say.")
+@click.option("--dry-run", is_flag=True, help="table: show how the file is understood, without writing anything.")
+@click.option("--mapping", type=common.FILE, help="table: a TOML file that sets the options below.")
 @click.option(
     "--column",
     "columns",
     multiple=True,
     metavar="ROLE=HEADER",
-    help="table: which column is what; by header, or #2. Roles: time, current, voltage (at which it was read), "
-    "conductance, resistance, up, down (readings after each up or down pulse), pulses (signed count since the last "
-    "reading), pulse_number, pulse_sign, pulse_voltage, pulse_width, cycle, device, wordline, bitline. Repeat it.",
+    help="table: which column holds what, given by its header or number (#2). Roles: time, current, voltage (at which "
+    "it was read), conductance, resistance, up, down (readings after each up or down pulse), pulses (signed count "
+    "since the last reading), pulse_number, pulse_sign, pulse_voltage, pulse_width, cycle, device, wordline, bitline. "
+    "May be given repeatedly.",
 )
-@click.option("--unit", "units", multiple=True, metavar="ROLE=UNIT", help="table: a unit that no header tells.")
-@click.option("--pulse-width", help='table: "500 ns", where no column tells it.')
-@click.option("--pulses-are", type=click.Choice(["up", "down", "none"]), help="table: direction that no column tells.")
-@click.option("--columns-are", type=_SEVERAL, help="table: what several columns of readings are.")
-@click.option("--sheets-are", type=_SEVERAL, help="table: what several sheets of a workbook are.")
-@click.option("--sheet", multiple=True, help="table: a sheet of a workbook, or a record of a file. Repeat it.")
+@click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="ROLE=UNIT",
+    help="table: unit of a column whose header has none. May be given repeatedly.",
+)
+@click.option("--pulse-width", help='table: width of the pulses, such as "500 ns", where no column gives it.')
+@click.option(
+    "--pulses-are",
+    type=click.Choice(["up", "down", "none"]),
+    help="table: direction of the pulses, where no column gives it; none: readings at rest.",
+)
+@click.option("--columns-are", type=_SEVERAL, help="table: what several columns of readings stand for.")
+@click.option("--sheets-are", type=_SEVERAL, help="table: what several sheets of a workbook stand for.")
+@click.option(
+    "--sheet",
+    multiple=True,
+    help="table: which sheet of a workbook, or record of an EasyEXPERT file, to import. May be given repeatedly.",
+)
 @click.option(
     "--delimiter",
     type=click.Choice(["comma", "semicolon", "tab", "blank", "bar", "none"]),
-    help="table: what stands between the cells.",
+    help="table: what separates the cells.",
 )
 @click.option("--decimal", type=click.Choice(["point", "comma"]), help="table: the decimal sign.")
-@click.option("--header-line", type=click.IntRange(0), help="table: line of the headers; 0: there is none.")
-@click.option("--comment", help="table: how lines begin that are no data  [default: #, %, ! or //].")
-@click.option("--one-device", is_flag=True, help="table: the readings are of one device although they alternate.")
-@click.option("--up", type=common.FILE, help="ramps: the file of the up ramps.")
-@click.option("--down", type=common.FILE, help="ramps: the file of the down ramps.")
-@click.option("--quantity", type=click.Choice(["current", "conductance"]), help="ramps: what the files hold.")
+@click.option("--header-line", type=click.IntRange(0), help="table: number of the header line; 0 if there is none.")
+@click.option("--comment", help="table: what comment lines begin with  [default: #, %, ! or //].")
+@click.option(
+    "--one-device", is_flag=True, help="table: readings that jump back and forth between two levels are of one device."
+)
+@click.option("--up", type=common.FILE, help="ramps: file with the up ramps.")
+@click.option("--down", type=common.FILE, help="ramps: file with the down ramps.")
+@click.option(
+    "--quantity", type=click.Choice(["current", "conductance"]), help="ramps: which quantity the files contain."
+)
 @click.option(
     "--read-voltage", help='Read voltage: "100 mV", or a number in volts; conductance = current / read voltage.'
 )

@@ -54,6 +54,11 @@ class Interrupts:
             self._deferred = False
         self.raise_pending()
 
+    @property
+    def waiting(self) -> KeyboardInterrupt | None:
+        """What is to be raised for a signal that has to wait."""
+        return self._pending
+
     def raise_pending(self) -> None:
         """Raise for a signal that had to wait."""
         if (pending := self._pending) is not None:
@@ -246,7 +251,7 @@ class ProcessSignals:
                 signal.signal(number, handler)
             if caught in stack:
                 stack.remove(caught)
-        caught.raise_pending()
+            caught.raise_pending()  # also from an error: whoever takes errors for granted must not go on after Ctrl-C
 
     def wait_for_others(self) -> None:
         """At the end of the process: recordings of threads that were asked to end are given the time to do so.
@@ -286,8 +291,8 @@ if sys.platform != "win32":
 def interrupts() -> Generator[Interrupts]:
     """Within, a signal that asks to end raises `KeyboardInterrupt`; afterwards all is as it was before.
 
-    In the main thread it is raised where it comes in, in any other one at the next row (`Interrupts.heed`). A signal
-    that was ignored (nohup) stays ignored.
+    In the main thread it is raised where it comes in, in any other one at the next row (`Interrupts.heed`); one that
+    had to wait is raised at the end, in place of an error that ended it. What was ignored (nohup) stays ignored.
     """
     with SIGNALS.caught() as caught:
         yield caught

@@ -61,6 +61,8 @@ class Ending:
                     block.safe()
                 self._close()
                 self._ended = True
+            if self._caught.waiting is not None:
+                self.told(self._caught.waiting)
 
     def _close(self) -> None:
         """Every step, whatever the others raise: a full disk must not keep the rest from being closed."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray, Readings, Status
 from instruments.errors import InputError
+from labshd.runs.given_file import GivenFile
 from labshd.runs.tables_in import Problems, RawTable, check_width, column_of, read_text_table
 from protocols.common.protocol import UNKNOWN_COUNT, Points
 
@@ -64,9 +65,9 @@ def _runs_of(n: int, sign: int) -> IntArray:
     return counts
 
 
-def trace(path: Path) -> Imported:
+def trace(given: GivenFile) -> Imported:
     """One CSV with the columns `pulses`, `conductance_UNIT` and, if there is one, `time_s`."""
-    table = read_text_table(path, header=True)
+    table = read_text_table(given, header=True)
     problems = Problems()
     pulses_at, conductance_at, unit, scale = _trace_columns(table)
     check_width(table, len(table.header), problems)
@@ -77,7 +78,7 @@ def trace(path: Path) -> Imported:
         time = column_of(table, table.header.index("time_s"), "time_s", problems, gaps=True)
     problems.refuse()
     conductance = conductance * scale
-    _check_values(path, conductance, unit)
+    _check_values(table.path, conductance, unit)
     known = {"pulses", "time_s", table.header[conductance_at]}
     ignored = [name for name in table.header if name not in known]
     return Imported(_by_direction(counts, conductance, time), unit, ignored)
@@ -138,9 +139,9 @@ def _by_direction(counts: IntArray, conductance: FloatArray, time: FloatArray) -
     ]
 
 
-def columns(path: Path) -> Imported:
+def columns(given: GivenFile) -> Imported:
     """One CSV without header: column 0 after each of consecutive up pulses, column 1 after each down pulse."""
-    table = read_text_table(path, header=False)
+    table = read_text_table(given, header=False)
     problems = Problems()
     _check_no_header(table, "columns")
     check_width(table, 2, problems)
@@ -148,7 +149,7 @@ def columns(path: Path) -> Imported:
     down = column_of(table, 1, "1 (down)", problems, padded=True, gaps=True)
     problems.refuse()
     for values, name in ((up, "column 0 (up)"), (down, "column 1 (down)")):
-        _check_values(path, values, "normalised", name)
+        _check_values(table.path, values, "normalised", name)
     blocks = [_block("up", _runs_of(len(up), 1), up), _block("down", _runs_of(len(down), -1), down)]
     return Imported(blocks, "normalised")
 
@@ -162,23 +163,23 @@ def _check_no_header(table: RawTable, layout: str) -> None:
         )
 
 
-def ramps(up: Path | None, down: Path | None, read_voltage: float | None) -> Imported:
+def ramps(up: GivenFile | None, down: GivenFile | None, read_voltage: float | None) -> Imported:
     """CSV with a header, a ramp a column: currents [A] at `read_voltage` [V], or conductance [S] where it is None.
 
     Time runs up 1, down 1, up 2, ...; or in one direction only where one file is None. How a ramp began is not told:
     the count of its first reading is unknown.
     """
     problems = Problems()
-    given = [(direction, sign, path) for direction, sign, path in (("up", 1, up), ("down", -1, down)) if path]
-    found = {direction: _ramp_columns(path, problems) for direction, _, path in given}
+    given = [(direction, sign, file) for direction, sign, file in (("up", 1, up), ("down", -1, down)) if file]
+    found = {direction: _ramp_columns(file, problems) for direction, _, file in given}
     problems.refuse()
     blocks: list[Points] = []
     for number in range(max(map(len, found.values()))):
-        for direction, sign, path in given:
+        for direction, sign, file in given:
             if number < len(found[direction]):
                 name, values = found[direction][number]
                 blocks.append(_ramp(f"{direction} {number + 1}", sign, values, read_voltage))
-                _check_values(path, blocks[-1].readings.conductance.ravel(), "S", f"column {name}")
+                _check_values(file.path, blocks[-1].readings.conductance.ravel(), "S", f"column {name}")
     return Imported(blocks, "S")
 
 
@@ -189,8 +190,8 @@ def _ramp(phase: str, sign: int, values: FloatArray, read_voltage: float | None)
     return _block(phase, counts, values / read_voltage, voltage=read_voltage, current=values)
 
 
-def _ramp_columns(path: Path, problems: Problems) -> list[tuple[str, FloatArray]]:
-    table = read_text_table(path, header=True)
+def _ramp_columns(given: GivenFile, problems: Problems) -> list[tuple[str, FloatArray]]:
+    path, table = given.path, read_text_table(given, header=True)
     if all(not isinstance(column, str) for column in map(_as_number, table.header)):
         raise InputError(f"{path}, line 1: a header with a name for each ramp is needed, not {table.header[:3]}")
     check_width(table, len(table.header), problems)

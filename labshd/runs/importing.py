@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping as AnyMapping
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 from instruments.errors import InputError
 from instruments.whole_files import is_plain_file
 from labshd.common.provenance import What, Where
+from labshd.runs.given_file import given_file
 from labshd.runs.import_layouts import columns, ramps, trace
 from labshd.runs.run import Run, open_run, runs_folder
 from labshd.runs.writer import RunWriter
@@ -64,17 +64,18 @@ def import_files(
     given = [Path(file) for file in files]
     sides = [Path(side) for side in (up, down) if side is not None]
     _check_options(layout, given, sides, quantity, read_voltage)
+    read = [given_file(path) for path in given + sides]
     if layout == "trace":
-        data = trace(given[0])
+        data = trace(read[0])
     elif layout == "columns":
-        data = columns(given[0])
+        data = columns(read[0])
     else:
         volts = read_voltage if quantity == "current" else None
-        data = ramps(Path(up) if up else None, Path(down) if down else None, volts)
-    settings = {"files": _described(given + sides), "ignored_columns": data.ignored}
+        data = ramps(read[0] if up else None, read[-1] if down else None, volts)
+    settings: dict[str, Any] = {"files": [one.described() for one in read], "ignored_columns": data.ignored}
     if layout == "ramps":
         settings |= {"quantity": quantity, "read_voltage_V": read_voltage}
-    where = Where(name or (given + sides)[0].stem, (1, 1), data.unit, {"kind": "import", "details": {"layout": layout}})
+    where = Where(name or read[0].path.stem, (1, 1), data.unit, {"kind": "import", "details": {"layout": layout}})
     writer = RunWriter(runs_folder(runs), What("import", layout, settings), where)
     try:
         for block in data.points:
@@ -103,7 +104,8 @@ def understand_table(file: Path | str, mapping: Path | str | None = None, **said
     from labshd.runs.tables.mapping import mapping_of
     from labshd.runs.tables.table import understand
 
-    return understand(Path(file), mapping_of(said, Path(mapping) if mapping else None))
+    named = mapping_of(said, Path(mapping) if mapping else None)
+    return understand(given_file(Path(file)), named)
 
 
 def import_table(
@@ -152,7 +154,7 @@ def write_table(understood: Understood, *, name: str | None = None, runs: Path |
     """The runs of what `understand_table` gave, as `import_table` writes them."""
     from labshd.runs.tables.table import write
 
-    return write(understood, _described([understood.path]), runs_folder(runs), name)
+    return write(understood, runs_folder(runs), name)
 
 
 def _check_options(
@@ -165,7 +167,7 @@ def _check_options(
         if quantity not in ("current", "conductance"):
             problems.append(f"layout ramps needs --quantity current or --quantity conductance, not {quantity!r}")
         if quantity == "current" and read_voltage is None:
-            problems.append("current becomes conductance with the read voltage it was measured at: --read-voltage V")
+            problems.append("the read voltage is needed to turn current into conductance: --read-voltage V")
         if quantity == "conductance" and read_voltage is not None:
             problems.append("--read-voltage belongs to --quantity current; conductance needs none")
     else:
@@ -174,15 +176,8 @@ def _check_options(
         if sides or quantity is not None or read_voltage is not None:
             problems.append("--up, --down, --quantity and --read-voltage belong to layout ramps")
     if read_voltage is not None and not (np.isfinite(read_voltage) and read_voltage != 0):
-        problems.append(f"a read voltage of {read_voltage} V gives no conductance; give it as it was, not zero")
+        problems.append(
+            f"a read voltage of {read_voltage} V gives no conductance; give the voltage at which it was read"
+        )
     if problems:
         raise InputError("; ".join(problems))
-
-
-def _described(files: list[Path]) -> list[dict[str, Any]]:
-    """Name, size and SHA-256 of each file: which data this was can be told later."""
-    contents = [(file, file.read_bytes()) for file in files]
-    return [
-        {"file": str(file.resolve()), "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-        for file, data in contents
-    ]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from instruments.errors import InputError, all_at_once
-from instruments.whole_files import read_bytes
+from labshd.runs.given_file import GivenFile
 
 SHOWN = 20
 """Problems of a file that are listed; the rest is counted."""
@@ -49,15 +49,15 @@ class Problems:
             raise InputError(all_at_once(heading, listed))
 
 
-def read_text_table(path: Path, *, header: bool) -> RawTable:
+def read_text_table(given: GivenFile, *, header: bool) -> RawTable:
     """The cells of a comma-separated file; byte order mark, Windows line ends and blank last lines are taken.
 
     Raises
     ------
     InputError
-        Not there, empty, not text, separated by something else, or with decimal commas.
+        Empty, not text, separated by something else, or with decimal commas.
     """
-    lines = _lines(path)
+    path, (lines, _) = given.path, given.lines()
     filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
     if not filled:
         raise InputError(f"{path} is empty; a table of readings is needed")
@@ -68,23 +68,6 @@ def read_text_table(path: Path, *, header: bool) -> RawTable:
     if not body:
         raise InputError(f"{path} holds a header and no readings")
     return RawTable(path, names, body)
-
-
-def _lines(path: Path) -> list[str]:
-    try:
-        data = read_bytes(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}") from None
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        text = data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a text file ({error.reason} at byte {error.start}); save it as CSV") from None
-    if "\0" in text:
-        raise InputError(f"{path}: not a text file (it holds zero bytes); save it as CSV")
-    return re.split(r"\r\n|\r|\n", text)
 
 
 def _cells(path: Path, number: int, line: str) -> list[str]:

@@ -11,15 +11,18 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numba
 from numba.core import config as _numba_config
 
 _PACKAGE = Path(__file__).parents[1]  # sim_device: the fits are compiled, too
+KEPT: Final = 86_400.0  # [s] that the folder of another source is kept after the last process began with it
 config: Any = _numba_config  # its names are made at run time
 
 
@@ -39,7 +42,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 @cache
 def cache_folder() -> Path:
-    """The folder for this source; those of other sources beside it are removed."""
+    """The folder for this source; those of other sources beside it that nobody has begun with for long are removed."""
     digest = hashlib.sha256()
     for source in (path.read_bytes() for path in sorted(_PACKAGE.rglob("*.py"))):
         if b"numba" in source or b"@compiled" in source or b"@njit" in source:
@@ -64,6 +67,13 @@ def _parents() -> list[Path]:
 
 
 def _remove_others(folder: Path) -> None:
+    """Not at once: a process that began with another source a moment ago, or shares the parent, compiles into its own.
+
+    The age of a folder is that of the last process that began with it.
+    """
+    with suppress(OSError):
+        os.utime(folder)
     for other in folder.parent.glob("compiled-*"):
-        if other != folder:
-            shutil.rmtree(other, ignore_errors=True)
+        with suppress(OSError):  # somebody else removes it, too
+            if other != folder and time.time() - other.stat().st_mtime > KEPT:
+                shutil.rmtree(other, ignore_errors=True)

@@ -35,15 +35,17 @@ def sheet_of_arc_two(path: Path, data: bytes) -> Sheet:
             groups: Any = file.get("crosspoints")
             if groups is None or "H5DS_VERSION_MAJOR" not in file.attrs:
                 raise InputError(
-                    f"{path}: HDF5, but no data set of ArC TWO (it holds {', '.join(file)[:80]}); "
-                    "of other programs export the table as CSV"
+                    f"{path}: an HDF5 file, but not an ArC TWO data set (it contains {', '.join(file)[:80]}); "
+                    "from another program, export the table as CSV"
                 )
             for name in sorted(groups):
                 if not isinstance(groups.get(name, getlink=True), h5py.HardLink):
-                    raise InputError(f"{path}: {name} is a link to elsewhere; a data set holds its readings itself")
+                    raise InputError(
+                        f"{path}: {name} links to another place; an ArC TWO data set contains its readings itself"
+                    )
                 rows += _history(path, str(name), groups[name])
     except (OSError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: a damaged HDF5 file ({error})") from None
+        raise InputError(f"{path}: the HDF5 file is damaged ({error})") from None
     if not rows:
         raise InputError(f"{path}: no crosspoint of this data set was measured")
     columns = [list(column) for column in zip(*rows, strict=True)]
@@ -58,9 +60,9 @@ def _history(path: Path, name: str, group: Any) -> list[list[str]]:
         return []
     table = group["timeseries"]
     if not set(_FIELDS) <= set(table.dtype.names or ()):
-        raise InputError(f"{path}: {name}/timeseries has the columns {table.dtype.names}, {_FIELDS} are needed")
+        raise InputError(f"{path}: {name}/timeseries has the columns {table.dtype.names}, where {_FIELDS} are needed")
     if table.shape[0] > _MOST:
-        raise InputError(f"{path}: {name}/timeseries says it has {table.shape[0]} rows, more than {_MOST}")
+        raise InputError(f"{path}: {name}/timeseries claims {table.shape[0]} rows, more than {_MOST}")
     taken = table[: int(table.attrs.get("NROWS", table.shape[0]))]
     listed = zip(*(taken[field].tolist() for field in _FIELDS), strict=True)
     return [[place[1], place[2], *_row(*one)] for one in listed]

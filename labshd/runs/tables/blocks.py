@@ -53,7 +53,9 @@ def _why_not_one(block: Block) -> str:
     lengths = np.asarray([len(trace) for trace in block.traces])
     missing = 1 - lengths.sum() / (lengths.max() * len(lengths))
     if missing > _MOSTLY_MISSING:
-        return f"their readings are {lengths.min()} to {lengths.max()}, and {missing:.0%} of a block would be missing"
+        return (
+            f"with {lengths.min()} to {lengths.max()} readings each, {missing:.0%} of a common block would be missing"
+        )
     counts, voltage, width = _counts(block), _spread(block, "pulse_voltage"), _spread(block, "pulse_width")
     for sign in (1, -1):
         chosen = (np.sign(counts) == sign) & (counts != UNKNOWN_COUNT)
@@ -61,7 +63,7 @@ def _why_not_one(block: Block) -> str:
             low = np.where(chosen, values, np.inf).min(axis=(1, 2))
             high = np.where(chosen, values, -np.inf).max(axis=(1, 2))
             if np.any((low < high) & np.isfinite(low)):
-                return "their pulses differ at the same step, and a block has one pair of pulses for all"
+                return "their pulses differ at the same step, but the devices of a block share one pair of pulses"
     return ""
 
 

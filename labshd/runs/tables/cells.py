@@ -94,21 +94,22 @@ def _number(cell: str, decimal: Decimal) -> float | str:
     wanted, other = (",", ".") if decimal == "comma" else (".", ",")
     if other in cell and (is_number(cell) or _THOUSANDS.fullmatch(cell)):
         return (
-            f"{cell!r} has a {'point' if other == '.' else 'comma'}, the decimal sign here is the {decimal}; write it "
-            f"without thousands separators, or say --decimal {'point' if decimal == 'comma' else 'comma'}"
+            f"{cell!r} has a {'point' if other == '.' else 'comma'}, but the decimal sign of this file is the "
+            f"{decimal}; write it without thousands separators, or give --decimal "
+            f"{'point' if decimal == 'comma' else 'comma'}"
         )
     try:
         value = float(cell.replace(wanted, "."))
     except ValueError:
         return f"{cell!r} is not a number{_more(cell)}"
     if "_" in cell:
-        return f"{cell!r} is not a number as files hold it"
+        return f"{cell!r} is not a number; underscores are not allowed"
     return value if math.isfinite(value) else f"{cell!r} is not a reading; leave the cell empty where none was taken"
 
 
 def _more(cell: str) -> str:
     if re.fullmatch(r"[+-]?[\d.,]+([eE][+-]?\d+)?\s*[fpnuµμmkM]?(S|A|V|s|Ω|Ohm|ohm)", cell):
-        return "; write the plain number, and the unit into the header"
+        return "; write the plain number here and the unit in the header"
     if re.fullmatch(r".*\d{1,2}:\d{2}(:\d{2})?.*", cell):
         return "; write times as seconds since the first reading"
     return ""

@@ -51,7 +51,7 @@ def with_conductance(trace: Trace, context: Context) -> Trace:
 
 def _ratio(above: FloatArray, below: FloatArray, trace: Trace, context: Context, what: str) -> FloatArray:
     for at in np.flatnonzero(np.isfinite(above) & (below == 0))[:5].tolist():
-        context.note(int(trace.lines[at]), f"the {what} is zero: no conductance follows; leave the row out")
+        context.note(int(trace.lines[at]), f"the {what} is zero, which gives no conductance; leave the row out")
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where(below == 0, np.nan, above / below)
 
@@ -73,7 +73,7 @@ def _agree(trace: Trace, context: Context) -> None:
         context.note(
             0,
             f"conductance is {middle:.3g} times {what} (line {int(trace.lines[there][0])}: "
-            f"{text(float(g[there][0]), 'S')} and {text(float(other[there][0]), 'S')}); a unit is wrong: "
+            f"{text(float(g[there][0]), 'S')} and {text(float(other[there][0]), 'S')}); one of the units is wrong: "
             "--unit conductance=... or --unit current=...",
         )
 
@@ -84,22 +84,22 @@ def check(trace: Trace, context: Context) -> None:
     there = np.flatnonzero(np.isfinite(g))
     of = f"column {trace.title!r}" + (f", device {trace.device!r}" if trace.device else "")
     if not len(there):
-        context.note(0, f"{of}: holds no reading at all")
+        context.note(0, f"{of} contains no readings")
         return
     middle = float(np.median(g[there]))
     constant = len(there) >= _TELLING and np.ptp(g[there]) == 0
     if constant:
         context.note(
             int(trace.lines[there[0]]),
-            f"{of}: all {len(there)} readings are {middle:.6g}; a device that is read with noise is not constant: "
-            "is it the right column, or a stuck crosspoint?",
+            f"{of}: all {len(there)} readings are {middle:.6g}; readings of a device scatter: "
+            "is this the right column, or is the crosspoint stuck?",
         )
     if trace.unit == "S":
         _check_size(g, there, of, trace, context)
         if len(there) >= _TELLING and np.mean(g[there] < 0) > 0.95:
             context.note(
                 int(trace.lines[there[0]]),
-                f"{of}: conductance is negative in nearly all readings ({text(middle, 'S')} in the middle); give the "
+                f"{of}: conductance is negative in nearly all readings (median {text(middle, 'S')}); give the "
                 'read voltage with its sign, such as --read-voltage "-100 mV"',
             )
     if not context.mapping.one_device and not constant:
@@ -117,7 +117,7 @@ def _check_size(g: FloatArray, there: NDArray[np.intp], of: str, trace: Trace, c
         )
     elif 0 < middle < NARROWEST:
         context.note(
-            line, f"{of}: conductance is {text(middle, 'S')} in the middle; less than 1 fS was hardly measured: {units}"
+            line, f"{of}: the median conductance is {text(middle, 'S')}; less than 1 fS can hardly be measured: {units}"
         )
 
 
@@ -134,7 +134,7 @@ def _check_one_device(trace: Trace, there: NDArray[np.intp], of: str, context: C
     if neighbours > _TWO_DEVICES * every_other:
         context.note(
             int(trace.lines[there[0]]),
-            f"{of}: readings go back and forth between {text(float(g[0]), 'S')} and {text(float(g[1]), 'S')}, as if "
+            f"{of}: readings jump back and forth between {text(float(g[0]), 'S')} and {text(float(g[1]), 'S')}, as if "
             "two devices were read in turn; name the column that tells them apart, --column device=NAME, or say "
             "--one-device",
         )

@@ -52,7 +52,7 @@ def _counts(trace: Trace, context: Context) -> IntArray:
         steps = _steps(trace, context)
         if sign is None and np.any((steps != 0) & (steps != UNKNOWN_COUNT)):
             context.note(
-                0, "pulse numbers tell no direction; give --column pulse_sign=..., --column pulse_voltage=..., or "
+                0, "pulse numbers do not give the direction; add --column pulse_sign=..., --column pulse_voltage=..., "
                 "--pulses-are up or --pulses-are down",
             )  # fmt: skip
         return none if sign is None else np.where(steps == UNKNOWN_COUNT, steps, steps * sign)
@@ -86,7 +86,7 @@ def _of_words(trace: Trace, context: Context) -> IntArray:
             signs[at] = 1 if plain in _UP else -1
         elif plain not in _NONE:
             context.note(
-                int(trace.lines[at]), f"column of the pulse sign: {word!r} is no direction; +1 or up, -1 or down, 0"
+                int(trace.lines[at]), f"pulse sign: {word!r} is not a direction; write +1 or up, -1 or down, 0 for none"
             )
     return signs
 
@@ -110,15 +110,16 @@ def _given(trace: Trace, sign: IntArray | None, context: Context) -> IntArray:
     if rising and "pulses" not in context.mapping.columns:
         context.note(
             int(trace.lines[0]),
-            f"pulses go {counts[0]}, {counts[1]}, {counts[2]}, ...: as many as that since the reading before "
-            "(--column pulses=NAME), or the number of the pulse (--column pulse_number=NAME)?",
+            f"pulses go {counts[0]}, {counts[1]}, {counts[2]}, ...: is that the count since the previous reading "
+            "(--column pulses=NAME), or a running number (--column pulse_number=NAME)?",
         )
     if sign is not None and not np.any(counts < 0):
         counts = np.where(sign < 0, -counts, counts)
     elif sign is not None:
         for at in np.flatnonzero(counts * sign < 0)[:5].tolist():
             context.note(
-                int(trace.lines[at]), f"pulses is {counts[at]}, but their sign is {sign[at]:+d}; one of them is wrong"
+                int(trace.lines[at]),
+                f"pulses is {counts[at]}, but the pulse sign is {sign[at]:+d}; one of them is wrong",
             )
     return np.where(known, counts, UNKNOWN_COUNT)
 
@@ -139,8 +140,8 @@ def _steps(trace: Trace, context: Context) -> IntArray:
         if number[at] > 1:
             context.note(
                 int(trace.lines[at]),
-                f"the pulse number falls from {number[at - 1]:.0f} to {number[at]:.0f}; it rises, or starts again at 0 "
-                "or 1: are rows sorted otherwise, or two devices mixed (--column device=...)?",
+                f"the pulse number falls from {number[at - 1]:.0f} to {number[at]:.0f}; it should rise, or start again "
+                "at 0 or 1: are the rows out of order, or are two devices mixed (--column device=...)?",
             )
     steps[back] = UNKNOWN_COUNT
     steps[0] = UNKNOWN_COUNT

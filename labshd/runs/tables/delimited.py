@@ -67,23 +67,23 @@ def _shape(path: Path, data: list[Line], mapping: Mapping) -> Shape:
         one = shape_of(lines, mapping.delimiter)
         if one is None or (one.width == 1 and mapping.delimiter != "none"):
             raise InputError(
-                f"{path}, line {data[-1][0] if data else 1}: cut at {WORDS[mapping.delimiter]}, the last lines are no "
-                f"table of numbers: {lines[-1][:60] if lines else ''!r}; leave --delimiter out to see what is "
+                f"{path}, line {data[-1][0] if data else 1}: separated at {WORDS[mapping.delimiter]}, the last lines "
+                f"form no table of numbers: {lines[-1][:60] if lines else ''!r}; leave --delimiter out to see what is "
                 "recognised"
             )
         return one
     found = shapes(lines)
     if not found:
         raise InputError(
-            f"{path}: no table of numbers is in it; its last line is {lines[-1][:60] if lines else ''!r}: "
-            "each line one reading, cells separated by commas, semicolons, tabs or blanks"
+            f"{path}: it contains no table of numbers; its last line is {lines[-1][:60] if lines else ''!r}: "
+            "expected is one reading per line, in cells separated by commas, semicolons, tabs or blanks"
         )
     fitting = [shape for shape in found if _header_fits(data, shape)]
     if len(fitting) > 1:  # a header of several cells is not that of one column
         fitting = [shape for shape in fitting if shape.delimiter != "none"]
     if len(fitting or found) > 1:
         ways = " or ".join(f"{WORDS[one.delimiter]} (--delimiter {one.delimiter})" for one in fitting or found)
-        raise InputError(f"{path}, line {data[-1][0]}: {data[-1][1][:60]!r} may be cut at {ways}; say which")
+        raise InputError(f"{path}, line {data[-1][0]}: {data[-1][1][:60]!r} may be separated at {ways}; choose one")
     return (fitting or found)[0]
 
 
@@ -122,7 +122,7 @@ def _found(path: Path, data: list[Line], comments: list[Line], shape: Shape, map
         header = _cells(data[0][1], shape)
         if data[0][0] != mapping.header_line or len(header) != shape.width:
             raise InputError(
-                f"{path}, line {mapping.header_line}: {len(header)} cells, {shape.width} are needed for the headers: "
+                f"{path}, line {mapping.header_line}: {len(header)} headers for {shape.width} columns: "
                 f"{data[0][1][:80]!r}"
             )
         units = _units(data[1][1], shape) if start == 2 else none
@@ -163,7 +163,8 @@ def _rows(path: Path, found: _Found) -> list[list[str]]:
             problems.add(
                 path,
                 number,
-                f"{len(cells)} cells, {width} are needed: {line[:60]!r}; cut at {WORDS[found.shape.delimiter]}",
+                f"{len(cells)} cells where {width} are expected: {line[:60]!r}, "
+                f"separated at {WORDS[found.shape.delimiter]}",
             )
         rows.append(cells)
     problems.refuse()
@@ -179,12 +180,12 @@ def decimal_of(path: Path, columns: list[list[str]], mapping: Mapping) -> Decima
         raise InputError(f"{path}: {signs.thousands!r} has thousands separators; write numbers without them")
     if signs.comma and signs.point:
         raise InputError(
-            f"{path}: {signs.comma!r} has a decimal comma and {signs.point!r} a decimal point; --decimal comma or "
-            "--decimal point says which is right, the other cells are named then"
+            f"{path}: {signs.comma!r} has a decimal comma and {signs.point!r} a decimal point; choose "
+            "--decimal comma or --decimal point, and the cells that do not fit are listed"
         )
     if signs.either and not signs.comma:
         raise InputError(
             f"{path}: {signs.either!r} may be {signs.either.replace(',', '.')} (--decimal comma) or "
-            f"{signs.either.replace(',', '')} (--decimal point, written without the comma); say which"
+            f"{signs.either.replace(',', '')} (--decimal point, written without the comma); choose one"
         )
     return "comma" if signs.comma else "point"

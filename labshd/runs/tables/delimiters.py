@@ -19,7 +19,7 @@ WORDS: dict[Delimiter, str] = {
     "tab": "tabs",
     "bar": "bars (|)",
     "blank": "blanks",
-    "none": "nothing: one column",
+    "none": "nothing (one column)",
 }
 _TAILS = (200, 100, 50, 20, 10, 5, 3, 2, 1)  # last lines that tell the form of a file, the most that are of one form
 _MOSTLY = 0.8  # of the cells of a column of numbers that are numbers: a typing mistake does not make it text

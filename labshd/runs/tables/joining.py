@@ -15,7 +15,7 @@ from labshd.runs.tables.traces import Trace, by_device, traces_of
 from labshd.runs.tables_in import Problems
 
 TIME_LEFT_OUT = (
-    "starts again with each cycle, and how long it was between them is not told: kept for the first cycle only"
+    "starts again with each cycle, and the pauses between cycles are not known: kept for the first cycle only"
 )
 
 
@@ -56,18 +56,20 @@ def _check_roles(sheet: Sheet, roles: Roles, context: Context) -> None:
         )
     elif measured == ["current"] and "voltage" not in roles.of and mapping.read_voltage is None:
         context.note(
-            0, "current becomes conductance with the read voltage: --column voltage=NAME, or --read-voltage \"100 mV\""
-        )  # fmt: skip
+            0,
+            "the read voltage is needed to turn current into conductance: --column voltage=NAME, "
+            'or --read-voltage "100 mV"',
+        )
     if mapping.read_voltage is not None and "voltage" in roles.of:
         title = sheet.title(roles.of["voltage"][0])
         context.note(0, f"the read voltage is given twice: column {title!r} and --read-voltage; leave one out")
     if mapping.read_voltage == 0:
-        context.note(0, "a read voltage of 0 V gives no conductance; give it as it was")
+        context.note(0, "a read voltage of 0 V gives no conductance; give the voltage at which it was read")
     directed = any(role in roles.of for role in ("up", "down", *PULSED))
     if measured and not directed and "time" not in roles.of and mapping.pulses_are is None:
         context.note(
             0,
-            "no column tells pulses or time; say what was done before each reading: --pulses-are up (or down), "
+            "no column gives pulses or time; say what was done before each reading: --pulses-are up (or down), "
             '--pulses-are none for readings at rest, or --column pulses="NAME"',
         )
 
@@ -93,8 +95,8 @@ def _check_order(trace: Trace, context: Context) -> None:
                 if cycles[at] in seen:
                     context.note(
                         int(trace.lines[at]),
-                        f"cycle {cycles[at]} comes again after cycle {cycles[at - 1]}: are rows sorted otherwise, or "
-                        "two devices mixed (--column device=NAME)?",
+                        f"cycle {cycles[at]} comes again after cycle {cycles[at - 1]}: are the rows out of order, or "
+                        "are two devices mixed (--column device=NAME)?",
                     )
                     return
 

@@ -56,15 +56,17 @@ class Mapping(BaseModel):
     units: dict[_KnownRole, str] = Field({}, description='units that no header tells: current = "uA"')
     read_voltage: Volts | None = Field(None, description='read voltage where no column tells it: "100 mV"')
     pulse_width: Seconds | None = Field(None, description='pulse width where no column tells it: "500 ns"')
-    pulses_are: Literal["up", "down", "none"] | None = Field(None, description="direction that no column tells")
-    columns_are: Several | None = Field(None, description="what several columns of readings are")
-    sheets_are: Several | None = Field(None, description="what several sheets are")
+    pulses_are: Literal["up", "down", "none"] | None = Field(
+        None, description="direction of the pulses, where no column gives it"
+    )
+    columns_are: Several | None = Field(None, description="what several columns of readings stand for")
+    sheets_are: Several | None = Field(None, description="what several sheets stand for")
     sheet: list[str] = Field([], description="names of the sheets to take; all where none is named")
-    delimiter: Delimiter | None = Field(None, description="what stands between the cells")
+    delimiter: Delimiter | None = Field(None, description="what separates the cells")
     decimal: Literal["point", "comma"] | None = Field(None, description="the decimal sign")
-    header_line: int | None = Field(None, ge=0, description="line of the headers, from 1; 0: there is none")
-    comment: str | None = Field(None, min_length=1, description="how lines begin that are no data")
-    one_device: bool = Field(False, description="the readings are of one device although they look like two")
+    header_line: int | None = Field(None, ge=0, description="number of the header line, from 1; 0 if there is none")
+    comment: str | None = Field(None, min_length=1, description="what comment lines begin with")
+    one_device: bool = Field(False, description="readings that jump between two levels are of one device")
 
     @field_validator("columns", mode="before")
     @classmethod
@@ -86,8 +88,8 @@ class Mapping(BaseModel):
             wanted = SI_OF.get(role, ())
             found = unit_of(text)
             if found is None or found.si not in wanted:
-                example = f'such as "{EXAMPLES[wanted[0]]}"' if wanted else "it has none"
-                raise ValueError(f"{role} = {text!r} is no unit of {role}; give one, {example}")
+                example = f'give one such as "{EXAMPLES[wanted[0]]}"' if wanted else "it has no unit"
+                raise ValueError(f"{role} = {text!r} is not a unit of {role}; {example}")
         return given
 
 
@@ -102,7 +104,7 @@ def read_mapping(path: Path) -> Mapping:
         return Mapping.model_validate(toml.content, context=WRITTEN)
     except ValidationError as error:
         toml.refuse(toml.problems_of(Mapping, error))
-        raise InputError(f"{path}: not a mapping") from None
+        raise InputError(f"{path}: not a mapping of columns") from None
 
 
 def is_said(value: object) -> bool:

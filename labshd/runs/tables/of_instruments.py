@@ -83,7 +83,7 @@ def _record(path: Path, lines: list[str], at: tuple[int, int], problems: Problem
         if not tagged and not (is_number(cells[0]) or (is_missing(cells[0]) and any(cells))):
             break
         if len(cells) != len(head):
-            problems.add(path, number, f"{len(cells)} values, the record has {len(head)} columns: {line[:60]!r}")
+            problems.add(path, number, f"{len(cells)} values, but the record has {len(head)} columns: {line[:60]!r}")
             continue
         rows.append(cells)
         numbers.append(number)
@@ -114,7 +114,7 @@ def chosen(path: Path, sheets: list[Sheet], mapping: Mapping) -> list[Sheet]:
     if len(named) > 1 and mapping.sheets_are is None:
         listed = ", ".join(repr(one.name) for one in named[:12])
         raise InputError(
-            f"{path}: {len(named)} tables are in it, {listed}; take one with --sheet NAME, or all with "
+            f"{path}: it contains {len(named)} tables, {listed}; take one with --sheet NAME, or all with "
             "--sheets-are cycles (of one device, in this order) or --sheets-are devices"
         )
     return named

@@ -107,7 +107,7 @@ def _columns(sheet: Sheet, said: str, role: Role, problems: list[str]) -> list[i
         )
     elif len(found) > 1 and "*" not in plain:
         places = ", ".join(f"#{at + 1}" for at in found)
-        problems.append(f"--column {role}={said}: {len(found)} columns are called so; give its number, {places}")
+        problems.append(f"--column {role}={said}: {len(found)} columns have that name; give the number, {places}")
     return found
 
 
@@ -130,7 +130,7 @@ def _by_header(sheet: Sheet, mapping: Mapping, found: dict[Role, list[int]], pro
             found[left[0]] = [at]
         elif left:
             flags = " or ".join(f'--column {role}="{sheet.title(at)}"' for role in left)
-            problems.append(f"column {sheet.title(at)!r} may be {' or '.join(left)}; say which: {flags}")
+            problems.append(f"column {sheet.title(at)!r} may be {' or '.join(left)}; choose one: {flags}")
 
 
 def _candidates(sheet: Sheet, at: int, said: set[Role]) -> list[Role]:

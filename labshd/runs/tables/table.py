@@ -9,6 +9,7 @@ import numpy as np
 
 from instruments.errors import InputError
 from labshd.common.provenance import What, Where
+from labshd.runs.given_file import HDF5, WORKBOOK, GivenFile
 from labshd.runs.run import Run, open_run
 from labshd.runs.tables.arc_two import sheet_of_arc_two
 from labshd.runs.tables.blocks import Block, blocks_of, points_of
@@ -18,25 +19,24 @@ from labshd.runs.tables.mapping import Mapping
 from labshd.runs.tables.of_instruments import chosen, easyexpert, with_program
 from labshd.runs.tables.roles import roles_of
 from labshd.runs.tables.sheet import Sheet
-from labshd.runs.tables.text_lines import HDF5, WORKBOOK, content_of, lines_of
 from labshd.runs.tables.understood import Understood
 from labshd.runs.tables.workbook import sheets_of_workbook
 from labshd.runs.tables_in import Problems
 from labshd.runs.writer import RunWriter
 
 
-def sheets_of(path: Path, mapping: Mapping) -> list[Sheet]:
+def sheets_of(given: GivenFile, mapping: Mapping) -> list[Sheet]:
     """The tables of a file, whatever its format; told by what is in it, not by its name."""
-    data = content_of(path)
+    path, data = given.path, given.data
     if data.startswith(WORKBOOK):
         return sheets_of_workbook(path, data, mapping)
     if data.startswith(HDF5):
         return [sheet_of_arc_two(path, data)]
-    lines, encoding = lines_of(path, data)
+    lines, encoding = given.lines()
     return easyexpert(path, lines, encoding) or [with_program(sheet_of_lines(path, lines, encoding, mapping))]
 
 
-def understand(path: Path, mapping: Mapping) -> Understood:
+def understand(given: GivenFile, mapping: Mapping) -> Understood:
     """What a file holds; nothing is written.
 
     Raises
@@ -44,8 +44,8 @@ def understand(path: Path, mapping: Mapping) -> Understood:
     InputError
         Everything that is wrong or ambiguous, with file, line, column, what was expected and what to try.
     """
-    problems = Problems()
-    sheets = [(one, roles_of(one, mapping)) for one in chosen(path, sheets_of(path, mapping), mapping)]
+    path, problems = given.path, Problems()
+    sheets = [(one, roles_of(one, mapping)) for one in chosen(path, sheets_of(given, mapping), mapping)]
     devices = devices_of(sheets, mapping, problems)
     problems.refuse()
     if not devices:
@@ -53,12 +53,12 @@ def understand(path: Path, mapping: Mapping) -> Understood:
     if len({one.unit for one in devices}) > 1:
         raise InputError(f"{path}: some columns are normalised and others in siemens; import them one by one")
     blocks, why = blocks_of(devices)
-    return Understood(path, mapping, sheets, devices, blocks, why)
+    return Understood(path, given.described(), mapping, sheets, devices, blocks, why)
 
 
-def write(understood: Understood, files: list[dict[str, Any]], runs: Path, name: str | None) -> list[Run]:
+def write(understood: Understood, runs: Path, name: str | None) -> list[Run]:
     """The runs of what was understood, one for each block."""
-    settings: dict[str, Any] = {"files": files, **understood.settings()}
+    settings = understood.settings()
     return [_written(understood, block, settings, runs, name or understood.path.stem) for block in understood.blocks]
 
 

@@ -23,9 +23,13 @@ _FIRST = 3  # values of a column that are shown
 
 @dataclass(frozen=True)
 class Understood:
-    """A file as it was understood: its tables with their columns, the devices, and the blocks that will be written."""
+    """A file as it was understood: its tables with their columns, the devices, and the blocks that will be written.
+
+    `described` says which file it was when it was read: name, size, SHA-256.
+    """
 
     path: Path
+    described: dict[str, Any]
     mapping: Mapping
     sheets: list[tuple[Sheet, Roles]]
     devices: list[Trace]
@@ -102,6 +106,7 @@ class Understood:
         """The same for run.json."""
         volts = self.mapping.read_voltage
         return {
+            "files": [self.described],
             "understood": dict(self.facts()),
             "mapping": self.mapping.model_dump(exclude_defaults=True),
             "read_voltage_V": volts,

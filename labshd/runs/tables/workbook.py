@@ -42,7 +42,7 @@ def sheets_of_workbook(path: Path, data: bytes, mapping: Mapping) -> list[Sheet]
     _refuse_formulas(path, data, {name: found[name] for name in wanted})
     sheets = [one for name in wanted if (one := _sheet(path, name, found[name], mapping, clarius=clarius))]
     if not sheets and pictures:
-        raise InputError(f"{path}: its sheets hold pictures and no table; give the numbers that they show")
+        raise InputError(f"{path}: its sheets contain pictures but no table; give the numbers that the pictures show")
     if not sheets:
         listed = ", ".join(map(repr, wanted))
         raise InputError(f"{path}: no table of numbers in sheet {listed}; a header and numbers below it are needed")
@@ -55,7 +55,7 @@ def _checked(path: Path, data: bytes) -> bool:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError) as error:
-        raise InputError(f"{path}: not a whole workbook ({error}); save it again as .xlsx") from None
+        raise InputError(f"{path}: the workbook is incomplete or damaged ({error}); save it again as .xlsx") from None
     names = {entry.filename for entry in entries}
     if "xl/workbook.xml" not in names:
         raise InputError(f"{path}: a ZIP archive, not a workbook; unpack it, and give one of its files")
@@ -73,7 +73,7 @@ def _rows(path: Path, data: bytes, *, values: bool) -> dict[str, list[Row]]:
         sheets = cast("Iterable[Any]", book.worksheets)
         return {str(one.title): [list(row) for row in one.iter_rows(values_only=True)] for one in sheets}
     except Exception as error:  # openpyxl raises whatever its XML parser does
-        raise InputError(f"{path}: not a workbook that can be read ({error}); save it again as .xlsx") from None
+        raise InputError(f"{path}: the workbook cannot be read ({error}); save it again as .xlsx") from None
 
 
 def _refuse_formulas(path: Path, data: bytes, found: dict[str, list[Row]]) -> None:
@@ -86,7 +86,9 @@ def _refuse_formulas(path: Path, data: bytes, found: dict[str, list[Row]]) -> No
             for at, (value, formula) in enumerate(zip(row, formulas, strict=False)):
                 if value is None and isinstance(formula, str) and formula.startswith("="):
                     cell = f"{_letters(at)}{number}"
-                    problems.add(path, number, f"sheet {name!r}, cell {cell}: {formula[:40]!r} was never computed")
+                    problems.add(
+                        path, number, f"sheet {name!r}, cell {cell}: the formula {formula[:40]!r} has no stored value"
+                    )
     problems.refuse("cannot import formulas without a value; open the workbook in a spreadsheet, save it, import again")
 
 

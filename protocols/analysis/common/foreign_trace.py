@@ -18,7 +18,7 @@ _LISTED = 12  # stretches that are named one by one
 
 
 @dataclass(frozen=True)
-class Ramp:
+class RampRows:
     """Rows `first` up to, not including, `last`: pulses of one `direction` and what was read after them.
 
     `pulses` of known count; `end` is the row of the last pulse.
@@ -80,10 +80,10 @@ class Trace:
         edges = np.flatnonzero(np.diff(np.concatenate([[False], self.counts == 0, [False]]).astype(np.int8)))
         return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
-    def ramps(self) -> list[Ramp]:
+    def ramps(self) -> list[RampRows]:
         """Pulses of one direction after the other, as long as nothing else comes between them, in order."""
         sign, known = np.sign(self.pulses), self.known
-        found: list[Ramp] = []
+        found: list[RampRows] = []
         first, direction, end = 0, 0, 0
         for row in range(len(self) + 1):
             over = row == len(self)
@@ -96,8 +96,8 @@ class Trace:
                 direction, end = int(sign[row]), row
         return found
 
-    def _ramp(self, direction: int, first: int, last: int, end: int) -> Ramp:
-        return Ramp(direction, first, last, int(np.abs(self.pulses[first:last]).sum()), end)
+    def _ramp(self, direction: int, first: int, last: int, end: int) -> RampRows:
+        return RampRows(direction, first, last, int(np.abs(self.pulses[first:last]).sum()), end)
 
     def taken(
         self, phases: NDArray[np.str_], said: Sequence[str], rows: IntArray | None = None, **settings: object

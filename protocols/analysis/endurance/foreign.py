@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from instruments.errors import InputError
 from instruments.value_text import count_text
-from protocols.analysis.common.foreign_trace import Ramp, Trace
+from protocols.analysis.common.foreign_trace import RampRows, Trace
 from protocols.analysis.endurance.window import CYCLING, HIGH, LOW
 from protocols.common.cycles import Cycles
 from protocols.common.protocol import Foreign, Series
@@ -47,7 +47,7 @@ def _read_ends(trace: Trace) -> NDArray[np.bool_]:
     return np.isfinite(trace.series.readings.conductance[:, 0, 0])
 
 
-def _pairs(ramps: list[Ramp], read: NDArray[np.bool_]) -> tuple[list[tuple[Ramp, Ramp]], str]:
+def _pairs(ramps: list[RampRows], read: NDArray[np.bool_]) -> tuple[list[tuple[RampRows, RampRows]], str]:
     """Ramps up with the ramps down after them, both read at their ends; and lengths of ramps, where they differ."""
     seen = [ramp for ramp in ramps if np.any(read[ramp.end : ramp.last])]
     if not seen:
@@ -67,7 +67,7 @@ def _pairs(ramps: list[Ramp], read: NDArray[np.bool_]) -> tuple[list[tuple[Ramp,
     return follows, ""
 
 
-def _said(trace: Trace, chosen: list[tuple[Ramp, Ramp]], every: int, rows: NDArray[np.int64]) -> list[str]:
+def _said(trace: Trace, chosen: list[tuple[RampRows, RampRows]], every: int, rows: NDArray[np.int64]) -> list[str]:
     lengths = sorted({ramp.pulses for pair in chosen for ramp in pair})
     pulses = f"{lengths[0]}" if len(lengths) == 1 else f"{lengths[0]} to {lengths[-1]}"
     where = trace.listed([(up.first, down.last) for up, down in chosen])

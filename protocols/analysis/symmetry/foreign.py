@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from instruments.errors import InputError
 from instruments.value_text import count_text
-from protocols.analysis.common.foreign_trace import Ramp, Trace
+from protocols.analysis.common.foreign_trace import RampRows, Trace
 from protocols.analysis.common.stretches import stretches
 from protocols.analysis.symmetry.estimate import (
     ALTERNATING,
@@ -57,7 +57,7 @@ def _phases(trace: Trace) -> NDArray[np.str_]:
     phases[: len(trace) if np.all(at_rest) else int(np.argmin(at_rest))] = (
         REST  # one level: the read noise is told by it
     )
-    side, mixed = "", list[Ramp]()
+    side, mixed = "", list[RampRows]()
     for ramp in trace.ramps():
         if ramp.pulses < _DRIVE:
             mixed.append(ramp)
@@ -70,7 +70,7 @@ def _phases(trace: Trace) -> NDArray[np.str_]:
     return phases
 
 
-def _name_mixed(phases: NDArray[np.str_], mixed: list[Ramp], side: str) -> None:
+def _name_mixed(phases: NDArray[np.str_], mixed: list[RampRows], side: str) -> None:
     """Pulses in both directions after a drive to one side are an approach from there."""
     if not mixed:
         return

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from instruments.errors import InputError
 from instruments.value_text import count_text
-from protocols.analysis.common.foreign_trace import Ramp, Trace
+from protocols.analysis.common.foreign_trace import RampRows, Trace
 from protocols.common.cycles import Cycles
 from protocols.common.protocol import Foreign, Series
 
@@ -41,7 +41,7 @@ def ramps_up_and_down(series: Series, cycles: Cycles | None) -> Foreign:
     return trace.taken(phases[rows], _said(trace, ramps, chosen, rows, growing), rows, ramp=growing)
 
 
-def _ramps(trace: Trace) -> list[Ramp]:
+def _ramps(trace: Trace) -> list[RampRows]:
     """Ramps that are long beside the longest of their direction; `InputError` unless there are some of either."""
     every = trace.ramps()
     longest = {d: max((r.pulses for r in every if r.direction == d), default=0) for d in (1, -1)}
@@ -63,11 +63,11 @@ def _ramps(trace: Trace) -> list[Ramp]:
     return ramps
 
 
-def _states(trace: Trace, ramp: Ramp) -> int:
+def _states(trace: Trace, ramp: RampRows) -> int:
     return int(np.count_nonzero(trace.pulses[ramp.first : ramp.last]))
 
 
-def _of_longest(trace: Trace, ramps: list[Ramp]) -> str:
+def _of_longest(trace: Trace, ramps: list[RampRows]) -> str:
     said: list[str] = []
     for direction, name in _NAMES.items():
         best = max((r for r in ramps if r.direction == direction), key=lambda r: _states(trace, r), default=None)
@@ -78,7 +78,7 @@ def _of_longest(trace: Trace, ramps: list[Ramp]) -> str:
     return f"the longest here are {' and '.join(said)}"
 
 
-def _numbers(ramps: list[Ramp]) -> list[int]:
+def _numbers(ramps: list[RampRows]) -> list[int]:
     """The cycle of each ramp, from 1: the first up and the first down make the first."""
     done, numbers = {1: 0, -1: 0}, list[int]()
     for ramp in ramps:
@@ -87,7 +87,7 @@ def _numbers(ramps: list[Ramp]) -> list[int]:
     return numbers
 
 
-def _growing(trace: Trace, ramps: list[Ramp]) -> str:
+def _growing(trace: Trace, ramps: list[RampRows]) -> str:
     """What grows along the ramps: "identical" pulses, or their "voltage" or "width"; `InputError` for anything else."""
     shapes = [trace.shapes(sign) for sign in (1, -1)]
     if all(len(one) <= 1 for one in shapes):
@@ -103,12 +103,14 @@ def _growing(trace: Trace, ramps: list[Ramp]) -> str:
     return "identical"
 
 
-def _grows(trace: Trace, values: NDArray[np.float64], ramp: Ramp) -> bool:
+def _grows(trace: Trace, values: NDArray[np.float64], ramp: RampRows) -> bool:
     of = np.abs(values[ramp.first : ramp.last][trace.pulses[ramp.first : ramp.last] != 0])
     return bool(np.all(np.diff(of[np.isfinite(of)]) >= 0))
 
 
-def _said(trace: Trace, ramps: list[Ramp], chosen: list[Ramp], rows: NDArray[np.int64], growing: str) -> list[str]:
+def _said(
+    trace: Trace, ramps: list[RampRows], chosen: list[RampRows], rows: NDArray[np.int64], growing: str
+) -> list[str]:
     said: list[str] = []
     for direction, name in _NAMES.items():
         of = [ramp for ramp in chosen if ramp.direction == direction]

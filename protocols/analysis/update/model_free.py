@@ -55,7 +55,7 @@ def rows(found: Mapping[str, Merit], unit: str) -> Iterator[tuple[str, str]]:
 
 
 @dataclass(frozen=True)
-class Ramp:
+class RampCurve:
     """`conductance` (n,) [unit] against `pulses` (n,) applied since its first reading, in one direction."""
 
     way: int
@@ -68,9 +68,9 @@ class Ramp:
         return float((self.conductance[-1] - self.conductance[0]) / self.pulses[-1])
 
 
-def ramps_of(trace: Trace) -> list[Ramp]:
+def ramps_of(trace: Trace) -> list[RampCurve]:
     """Ramps of ten pulses and more; a reading before the first pulse of a ramp is its beginning."""
-    g, found = trace.conductance, list[Ramp]()
+    g, found = trace.conductance, list[RampCurve]()
     for piece in trace.pieces():
         rows: IntArray = np.arange(piece.start, piece.stop, dtype=np.int64)
         way: IntArray = np.sign(trace.pulses[rows])
@@ -82,7 +82,7 @@ def ramps_of(trace: Trace) -> list[Ramp]:
     return found
 
 
-def _ramp(trace: Trace, rows: IntArray, g: FloatArray) -> Iterator[Ramp]:
+def _ramp(trace: Trace, rows: IntArray, g: FloatArray) -> Iterator[RampCurve]:
     counts = trace.pulses[rows].copy()
     counts[:1] = 0
     ways = set(np.sign(counts[counts != 0]).tolist())
@@ -91,7 +91,7 @@ def _ramp(trace: Trace, rows: IntArray, g: FloatArray) -> Iterator[Ramp]:
         return
     at, values = np.cumsum(np.abs(counts))[read].astype(np.float64), g[rows][read]
     if at[-1] - at[0] >= FEWEST:
-        yield Ramp(int(ways.pop()), at - at[0], values)
+        yield RampCurve(int(ways.pop()), at - at[0], values)
 
 
 def figures_of(trace: Trace, read: float | None = None, cycle_to_cycle: float | None = None) -> dict[str, Merit]:
@@ -121,7 +121,7 @@ def figures_of(trace: Trace, read: float | None = None, cycle_to_cycle: float | 
     return {name: found[name] for name in TITLES if name in found and np.isfinite(found[name].std)}
 
 
-def _window(ramps: Sequence[Ramp], noise: float) -> dict[str, Merit]:
+def _window(ramps: Sequence[RampCurve], noise: float) -> dict[str, Merit]:
     """``G_top − G_bottom`` and ``G_top/G_bottom`` of the ends of the ramps."""
     tops = [float(one.conductance.max() if one.way < 0 else one.conductance[-1]) for one in ramps]
     bottoms = [float(one.conductance.min() if one.way > 0 else one.conductance[-1]) for one in ramps]
@@ -145,7 +145,7 @@ def _mean(values: Sequence[float], errors: Sequence[float]) -> Merit:
     return Merit(value, float(np.sqrt(np.sum(np.square(errors))) / n))
 
 
-def _changes(ramp: Ramp) -> tuple[FloatArray, FloatArray]:
+def _changes(ramp: RampCurve) -> tuple[FloatArray, FloatArray]:
     """Changes by single pulses about a smooth ramp, and where they begin [unit]."""
     rise, single = np.diff(ramp.conductance), np.diff(ramp.pulses) == 1
     at = (ramp.conductance[1:] + ramp.conductance[:-1]) / 2
@@ -159,7 +159,7 @@ def _smooth(rise: FloatArray) -> FloatArray:
     return fitted
 
 
-def _read_noise(trace: Trace, ramps: Sequence[Ramp]) -> float:
+def _read_noise(trace: Trace, ramps: Sequence[RampCurve]) -> float:
     """Noise of one reading [unit]: it turns around in the next change, ``⟨d_k d_{k+1}⟩ = −σ_r²``; steps do not."""
     away = [_changes(one)[0] for one in ramps]
     products = np.concatenate([one[1:] * one[:-1] for one in away]) if away else np.zeros(0)
@@ -167,7 +167,7 @@ def _read_noise(trace: Trace, ramps: Sequence[Ramp]) -> float:
     return max(float(np.sqrt(max(-float(np.mean(products)), 0.0))) if len(products) else 0.0, float(least))
 
 
-def _scatters(name: str, ramps: Sequence[Ramp], window: Sequence[Ramp]) -> dict[str, Merit]:
+def _scatters(name: str, ramps: Sequence[RampCurve], window: Sequence[RampCurve]) -> dict[str, Merit]:
     """Standard deviation of single changes about smooth ramps, in thirds of the window: ``σ ± σ/√(2(n − 1))``."""
     low, high = (f(float(f(one.conductance)) for one in window) for f in (min, max))
     parts = [_changes(one) for one in ramps]
@@ -185,7 +185,7 @@ def _scatters(name: str, ramps: Sequence[Ramp], window: Sequence[Ramp]) -> dict[
 _K = np.concatenate([-np.geomspace(20, 0.01, 80), np.geomspace(0.01, 20, 80)])  # curvatures 1/a that are tried
 
 
-def _nonlinearity(ramp: Ramp) -> float:
+def _nonlinearity(ramp: RampCurve) -> float:
     """NeuroSim's label of the curve ``y = (1 − e^(−kx))/(1 − e^(−k))`` next to the ramp, in least squares.
 
     The curve begins and ends where least squares want it: the first and the last reading are as noisy as the others.
@@ -217,12 +217,12 @@ def _label(k: float) -> float:
     return float(np.sign(k)) * (-float(np.expm1(-size * x)) / share - x) / _NL
 
 
-def _drawn_errors(ramps: Sequence[Ramp], noise: float, cycle_to_cycle: float | None) -> list[float]:
+def _drawn_errors(ramps: Sequence[RampCurve], noise: float, cycle_to_cycle: float | None) -> list[float]:
     """Standard error of the label of each ramp: ramps drawn anew with its smooth step ΔG(G) and the noises."""
     return [_drawn_error(one, noise, cycle_to_cycle, np.random.default_rng(number)) for number, one in enumerate(ramps)]
 
 
-def _drawn_error(ramp: Ramp, noise: float, cycle_to_cycle: float | None, random: np.random.Generator) -> float:
+def _drawn_error(ramp: RampCurve, noise: float, cycle_to_cycle: float | None, random: np.random.Generator) -> float:
     rise = np.diff(ramp.conductance)
     mean = _smooth(rise)
     smooth: FloatArray = ramp.conductance[0] + np.concatenate([[0.0], np.cumsum(mean)])
@@ -235,4 +235,4 @@ def _drawn_error(ramp: Ramp, noise: float, cycle_to_cycle: float | None, random:
         scatter = unexplained if cycle_to_cycle is None else cycle_to_cycle * np.abs(step)
         g[k + 1] = g[k] + step + scatter * random.standard_normal(DRAWN)
     g += noise * random.standard_normal(g.shape)
-    return float(np.std([_nonlinearity(Ramp(ramp.way, ramp.pulses, one)) for one in g.T]))
+    return float(np.std([_nonlinearity(RampCurve(ramp.way, ramp.pulses, one)) for one in g.T]))

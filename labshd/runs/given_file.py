@@ -1,9 +1,12 @@
-"""The lines of a text file, whatever its encoding; a picture, an old workbook or a PDF is refused with what to do."""
+"""A file of measured data, read once: its bytes, its lines whatever the encoding, and which file it was."""
 
 from __future__ import annotations
 
+import hashlib
 import re
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from instruments.errors import InputError
 from instruments.whole_files import read_bytes
@@ -22,8 +25,33 @@ _KINDS = (
 _OLD_WORKBOOK = b"\xd0\xcf\x11\xe0"
 
 
-def content_of(path: Path) -> bytes:
-    """The bytes of a file; `InputError` where it cannot be read or holds no table."""
+@dataclass(frozen=True)
+class GivenFile:
+    """What is imported: `data` is all of the file at `path`, as it was when it was read."""
+
+    path: Path
+    data: bytes
+
+    def described(self) -> dict[str, Any]:
+        """Name, size and SHA-256: which data this was can be told later."""
+        digest = hashlib.sha256(self.data).hexdigest()
+        return {"file": str(self.path.resolve()), "bytes": len(self.data), "sha256": digest}
+
+    def lines(self) -> tuple[list[str], str]:
+        """The lines of a text, and its encoding as a person calls it."""
+        for encoding, name in _encodings(self.data):
+            try:
+                text = self.data.decode(encoding)
+            except UnicodeDecodeError:
+                continue
+            if "\0" in text:
+                break
+            return re.split(r"\r\n|\r|\n", text), name
+        raise InputError(f"{self.path}: not a text file (it holds zero bytes); save it as CSV")
+
+
+def given_file(path: Path) -> GivenFile:
+    """Read a file; `InputError` where it cannot be read or holds no table: a picture, an old workbook, a PDF."""
     try:
         data = read_bytes(path)
     except FileNotFoundError:
@@ -40,20 +68,7 @@ def content_of(path: Path) -> bytes:
     for start, kind in _KINDS:
         if data.startswith(start) and (start != b"BM" or b"\0" in data[:64]):
             raise InputError(f"{path}: {kind}, not a table; give the numbers that it shows as CSV or XLSX")
-    return data
-
-
-def lines_of(path: Path, data: bytes) -> tuple[list[str], str]:
-    """The lines of a text, and its encoding as a person calls it."""
-    for encoding, name in _encodings(data):
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\0" in text:
-            break
-        return re.split(r"\r\n|\r|\n", text), name
-    raise InputError(f"{path}: not a text file (it holds zero bytes); save it as CSV or XLSX")
+    return GivenFile(path, data)
 
 
 def _encodings(data: bytes) -> list[tuple[str, str]]:
