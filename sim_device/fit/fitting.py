@@ -174,6 +174,6 @@ def _family(straight: Estimate) -> Fit | None:
 
 def _measured(trace: Trace) -> Fit:
     from sim_device.fit.measured.fit import fit_parts
-    from sim_device.fit.measured.result import result_of
+    from sim_device.fit.measured_result import result_of
 
     return result_of(fit_parts(trace))

@@ -98,8 +98,9 @@ def _everywhere(fit: MeasuredFit, drawn: _Drawn) -> bool:
     """Whether the steps cancel, within what is known of them and to a part of their size, over half of the window."""
     inner = np.abs(drawn.x) < 1.0 - _edge(fit)
     total, size = drawn.total[:, inner], 0.5 * (np.abs(drawn.up[0]) + np.abs(drawn.down[0]))[inner]
-    near = np.abs(total[0]) <= np.maximum(3.0 * np.std(total, axis=0), 0.02 * size)
-    return bool(np.mean(near & (np.abs(total[0]) < ALIKE * size)) > FLAT)
+    near: NDArray[np.bool_] = np.abs(total[0]) <= np.maximum(3.0 * np.std(total, axis=0), 0.02 * size)
+    alike: NDArray[np.bool_] = near & (np.abs(total[0]) < ALIKE * size)
+    return float(alike.mean()) > FLAT
 
 
 def _edge(fit: MeasuredFit) -> float:
