@@ -13,7 +13,9 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -23,12 +25,18 @@ from sim_device.arrays.crosspoints import SimCrosspoints
 from sim_device.fit.fitting import fit_trace
 from sim_device.fit.measured.device import drawn_numbers, numbers_of
 from sim_device.fit.measured.fit import MeasuredFit, fit_measured
+from sim_device.fit.predictive import crps
+from sim_device.fit.resampling import Resampled
+from sim_device.fit.trace import trace_of
 
 DATA = Path(os.environ.get("LABSHD_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 HORIZONS = (1, 10, 50, 140)
 READ_VOLTAGE = 0.1  # [V]
 TRAINED = 19  # cycles
-NEAREST = 150
+BINS = 40  # of the window, in a table of distributions
+
+
+Simulate: TypeAlias = Callable[[float, int, int, int, int, int], FloatArray]
 
 
 def ramps() -> tuple[list[FloatArray], list[FloatArray]]:
@@ -46,42 +54,55 @@ def joined(up: list[FloatArray], down: list[FloatArray]) -> tuple[IntArray, Floa
     return pulses, np.concatenate(pieces), np.repeat(np.arange(len(pieces)), [len(g) for g in pieces])
 
 
-def crps(members: FloatArray, value: float) -> float:
-    """Continuous ranked probability score [unit] of an ensemble against one value."""
-    ordered, n = np.sort(members), len(members)
-    spread = np.sum((2 * np.arange(1, n + 1) - n - 1) * ordered) / n**2
-    return float(np.mean(np.abs(ordered - value)) - spread)
+class Resampling:
+    """Measured changes, drawn again."""
 
+    def __init__(self, pulses: IntArray, g: FloatArray, labels: IntArray) -> None:
+        """Sort them."""
+        self.model = Resampled(trace_of(pulses, g, segments=labels, gather=False))
 
-class Resampled:
-    """Adds, at each pulse, one of the measured changes whose conductance before was nearest."""
-
-    def __init__(self, up: list[FloatArray], down: list[FloatArray]) -> None:
-        """Sort the changes of both directions by where they began."""
-        self.tables: dict[int, tuple[FloatArray, FloatArray]] = {}
-        for sign, some in ((1, up), (-1, down)):
-            before, change = np.concatenate([r[:-1] for r in some]), np.concatenate([np.diff(r) for r in some])
-            order = np.argsort(before)
-            self.tables[sign] = before[order], change[order]
-
-    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int) -> FloatArray:
+    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int, since: int) -> FloatArray:
         """(pulses + 1, members) readings."""
-        random, (before, change) = np.random.default_rng(seed), self.tables[sign]
-        rows = [np.full(members, start)]
+        ahead = self.model.ahead(start, np.full(pulses, sign), members, seed)
+        return np.vstack([np.full(members, start), ahead])
+
+
+class Binned:
+    """A table as CrossSim holds one: changes in bins of conductance, of each the measured distribution, drawn from."""
+
+    def __init__(self, pulses: IntArray, g: FloatArray, labels: IntArray) -> None:
+        """Cut the window into bins."""
+        joins = np.diff(labels) == 0
+        self.edges: FloatArray = np.linspace(float(g.min()), float(g.max()), BINS + 1)
+        self.changes: dict[int, list[FloatArray]] = {}
+        for sign in (1, -1):
+            of = np.flatnonzero(joins & (pulses[1:] == sign))
+            bins: IntArray = np.clip(np.digitize(g[of], self.edges) - 1, 0, BINS - 1).astype(np.int64)
+            change: FloatArray = g[of + 1] - g[of]
+            every = np.sort(change)
+            self.changes[sign] = [np.sort(change[bins == b]) if np.any(bins == b) else every for b in range(BINS)]
+
+    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int, since: int) -> FloatArray:
+        """(pulses + 1, members) readings."""
+        random, rows = np.random.default_rng(seed), [np.full(members, start)]
         for _ in range(pulses):
-            at = np.searchsorted(before, rows[-1]) + random.integers(-NEAREST, NEAREST, members)
-            rows.append(rows[-1] + change[np.clip(at, 0, len(before) - 1)])
+            bins: IntArray = np.clip(np.digitize(rows[-1], self.edges) - 1, 0, BINS - 1).astype(np.int64)
+            change = np.zeros(members)
+            for b in np.unique(bins):
+                rows_of = bins == b
+                change[rows_of] = random.choice(self.changes[sign][int(b)], int(np.sum(rows_of)))
+            rows.append(rows[-1] + change)
         return np.array(rows)
 
 
-class Today:
-    """The device of `fit_trace(model="best")`, one crosspoint a member."""
+class Model:
+    """A device of `fit_trace`, one crosspoint a member: the table, as piecewise-linear steps with their scatter."""
 
-    def __init__(self, pulses: IntArray, g: FloatArray, labels: IntArray) -> None:
+    def __init__(self, model: str, pulses: IntArray, g: FloatArray, labels: IntArray) -> None:
         """Fit once."""
-        self.fitted = fit_trace(pulses, g, model="best", segments=labels).device()
+        self.fitted = fit_trace(pulses, g, model=model, segments=labels).device()
 
-    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int) -> FloatArray:
+    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int, since: int) -> FloatArray:
         """(pulses + 1, members) readings."""
         block = SimCrosspoints.from_fitted(self.fitted, (1, members), initial=start, seed=seed)
         counts = np.full((pulses, 1, members), sign)
@@ -95,34 +116,42 @@ class Measured:
         """Keep the fit."""
         self.fit = fit
 
-    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int) -> FloatArray:
-        """(pulses + 1, members) readings."""
-        return self.fit.simulate(start, np.full(pulses, sign), members, seed)
+    def __call__(self, start: float, pulses: int, sign: int, members: int, seed: int, since: int) -> FloatArray:
+        """(pulses + 1, members) readings; `since` the end of the trace there were so many pulses."""
+        return self.fit.simulate(start, np.full(pulses, sign), members, seed, since)
 
 
 def alternating(members: int) -> None:
     """Print CRPS and coverage of every model."""
     up, down = ramps()
     trace = joined(up[:TRAINED], down[:TRAINED])
-    tests = [(r, 1) for r in up[TRAINED : 2 * TRAINED]] + [(r, -1) for r in down[TRAINED : 2 * TRAINED]]
+    rest = [ramp for pair in zip(up[TRAINED : 2 * TRAINED], down[TRAINED : 2 * TRAINED], strict=True) for ramp in pair]
+    since = np.concatenate([[0], np.cumsum([len(ramp) for ramp in rest])])
+    tests = [(ramp, (-1) ** k, int(since[k])) for k, ramp in enumerate(rest)]
     began = time.perf_counter()
     fit = fit_measured(*trace[:2], segments=trace[2])
     print(f"measured step: fitted {len(trace[0])} readings in {time.perf_counter() - began:.1f} s; {fit.parts}")
     print("  BIC lowered by:", {name: round(value, 1) for name, value in fit.evidence.items()})
     for name, number in numbers_of(fit, drawn_numbers(fit)).items():
         print(f"  {name} {number.value:.3g} ± {number.std:.2g}")
-    print("alternating ramps         pulses: " + "".join(f"{h:>16d}" for h in HORIZONS))
-    models = {"resampling": Resampled(up[:TRAINED], down[:TRAINED]), "best": Today(*trace), "measured": Measured(fit)}
+    print("alternating ramps             pulses: " + "".join(f"{h:>16d}" for h in HORIZONS))
+    models: dict[str, Simulate] = {
+        "resampling": Resampling(*trace),
+        "binned table": Binned(*trace),
+        "piecewise table": Model("table", *trace),
+        "soft bounds": Model("soft-bounds", *trace),
+        "measured": Measured(fit),
+    }
     for name, simulate in models.items():
         found: dict[int, list[tuple[float, bool]]] = {h: [] for h in HORIZONS}
-        for number, (measured, sign) in enumerate(tests):
-            ensemble = simulate(float(measured[0]), len(measured) - 1, sign, members, number)
+        for number, (measured, sign, gone) in enumerate(tests):
+            ensemble = simulate(float(measured[0]), len(measured) - 1, sign, members, number, gone)
             for h in HORIZONS:
                 if h < len(measured):
                     low, high = np.percentile(ensemble[h], [2.5, 97.5])
                     found[h].append((crps(ensemble[h], measured[h]), bool(low <= measured[h] <= high)))
         cells = [np.mean(found[h], axis=0) for h in HORIZONS]
-        print(f"  {name:12s} CRPS [uS], in 95 %   " + "".join(f"{1e6 * c:9.2f} {100 * i:4.0f} %" for c, i in cells))
+        print(f"  {name:16s} CRPS [uS], in 95 %   " + "".join(f"{1e6 * c:9.2f} {100 * i:4.0f} %" for c, i in cells))
 
 
 def gong(members: int) -> None:

@@ -98,6 +98,7 @@ def _print(fitted: FittedRun) -> None:
     from labshd.report.sections import fit_rows
     from protocols.analysis.update import merits_of_fit as merits
     from protocols.analysis.update.model_free import rows
+    from sim_device.fit.predictive import COLUMNS
 
     fit = fitted.fit
     click.echo(f"{fit.model_name}: {'accepted' if fit.accepted else 'REJECTED'}. {fit.why}")
@@ -112,6 +113,9 @@ def _print(fitted: FittedRun) -> None:
         settled = fit.balance.settling
         at = value_text(settled.value, settled.std, fit.unit, interval=settled.interval)
         click.echo(f"  random pulsing settles at  {at}")
+    if fit.prediction is not None and fit.prediction.horizons:
+        click.echo("readings that were not fitted, predicted from the others:")
+        common.print_table(COLUMNS, fit.prediction.rows())
     if fitted.merits:
         click.echo("figures of merit:")
         common.print_facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in fitted.merits.items())

@@ -8,6 +8,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.value_text import value_text
+from labshd.report.prediction_figures import CAPTION, prediction_figure
 from protocols.analysis.common.figure_style import DOWN, ESTIMATE, FAINT, TRACE, UP, legend, new_figure, si_axis
 from sim_device.models.formulas import model_named
 
@@ -31,13 +32,15 @@ def fit_figures(fit: Fit) -> list[tuple[Figure, str]]:
     if fit.measured is not None:
         state = "Readings, and the state of the device after each (band: ± 2 standard deviations)."
     found = [(state_figure(fit), state), (innovations_figure(fit), left)]
+    if fit.prediction is not None and fit.prediction.drawn:
+        found.insert(0, (prediction_figure(fit.prediction), CAPTION))
     if (steps := steps_figure(fit)) is not None:
         caption = f"Mean step per pulse of the fitted model {fit.model_name} (bands: 95 %, by the delta method)."
         if fit.measured is not None:
             caption = "Mean step per pulse, as in the middle of the trace (bands: 95 %)."
         if fit.table is not None:
             caption = "Mean step per pulse; thin: curved steps, which follow the data where the model does not."
-        found.insert(1, (steps, caption))
+        found.insert(len(found) - 1, (steps, caption))
     return found
 
 

@@ -14,6 +14,7 @@ from labshd.report.page import Page, Section
 from labshd.runs.run import Run
 from protocols.common.fit_words import OF_FIT
 from sim_device.fit.noise import noise_json, noise_names
+from sim_device.fit.predictive import COLUMNS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -62,6 +63,8 @@ def add_fit(section: Section, fit: Fit) -> Section:
         section.text(f"{fit.before.told[:1].upper()}{fit.before.told[1:]}.")
     for name, columns, rows in numbers.lists(told):
         section.table(columns, rows, name)
+    if fit.prediction is not None:
+        section.table(COLUMNS, fit.prediction.rows(), "Readings that were not fitted, predicted from the others")
     for figure, caption in fit_figures(fit):
         section.figure(figure, caption)
     return section

@@ -9,10 +9,11 @@ from sim_device.fit.average import averaged
 from sim_device.fit.checks import Check, Filtered, whiteness
 from sim_device.fit.estimate import Estimate, linear
 from sim_device.fit.measured.device import device_model, drawn_numbers, noise_of, numbers_of
-from sim_device.fit.measured.fit import MeasuredFit, filtered
+from sim_device.fit.measured.fit import MeasuredFit, filtered, fit_parts
 from sim_device.fit.measured.search import LAST
 from sim_device.fit.measured.symmetry import EVERYWHERE, NONE, UNCLEAR, Balance, balance_of
 from sim_device.fit.plausible import checked
+from sim_device.fit.predictive import Prediction, enough, predicted, split_of
 from sim_device.fit.result import Fit
 
 NAME = "measured"
@@ -33,12 +34,16 @@ _PRESENT = {
 
 
 def result_of(measured: MeasuredFit) -> Fit:
-    """The fit, with straight steps of any slope behind it for what is asked of these."""
+    """The fit, with straight steps of any slope behind it for what is asked of these.
+
+    It is accepted where predictions of readings that were not fitted hold, too (`sim_device.fit.predictive`).
+    """
     straight = averaged(linear(measured.trace))
     told = _filtered(measured)
     balance, drawn = balance_of(measured), drawn_numbers(measured)
     numbers, (noise, of_noise) = numbers_of(measured, drawn), noise_of(measured, drawn)
-    checks = (*_checks(straight, told), abrupt(measured.trace))
+    prediction = _prediction(measured)
+    checks = (*_checks(straight, told), *_of_prediction(prediction), abrupt(measured.trace))
     accepted = measured.maximum.converged and not any(check.failed for check in checks)
     names = tuple(numbers)
     return checked(
@@ -62,6 +67,7 @@ def result_of(measured: MeasuredFit) -> Fit:
             intervals={name: spread.interval for name, spread in (numbers | of_noise).items()},
             measured=measured,
             balance=balance,
+            prediction=prediction,
         )
     )
 
@@ -98,6 +104,22 @@ def _checks(straight: Estimate, told: Filtered) -> tuple[Check, ...]:
     )
 
 
+def _prediction(measured: MeasuredFit) -> Prediction | None:
+    """Of the last part of the trace by a fit of the first; None where the trace is too short for that."""
+    trace = measured.trace
+    fitted = split_of(trace, measured.rows.ramps)
+    if not enough(trace, fitted):
+        return None
+    return predicted(trace, fitted, fit_parts(trace.part(slice(0, fitted))))
+
+
+def _of_prediction(prediction: Prediction | None) -> tuple[Check, ...]:
+    if prediction is None or not prediction.horizons:
+        return ()
+    failed = prediction.failed
+    return (Check("predictions", float(not failed), bool(failed), "; ".join(failed) or prediction.told, False),)
+
+
 def _why(measured: MeasuredFit, checks: tuple[Check, ...], accepted: bool) -> str:
     parts = measured.parts
     asked = [said for key, said in _PRESENT.items() if getattr(parts, key)]
@@ -106,7 +128,8 @@ def _why(measured: MeasuredFit, checks: tuple[Check, ...], accepted: bool) -> st
     holds = f"a measured step with {', '.join(asked)}" if asked else "a measured step"
     readings = int(np.sum(measured.trace.count))
     if accepted:
-        return f"{holds} holds for {readings} readings: {checks[0].told}"
+        told = next((check.told for check in checks if check.name == "predictions"), checks[0].told)
+        return f"{holds} holds for {readings} readings: {told}"
     failed = [check.sentence for check in checks if check.failed]
     if not measured.maximum.converged:
         failed.append("the likelihood has no clear maximum")

@@ -32,6 +32,7 @@ from sim_device.models.fitted import (
 if TYPE_CHECKING:
     from sim_device.fit.measured.fit import MeasuredFit
     from sim_device.fit.measured.symmetry import Balance
+    from sim_device.fit.predictive import Prediction
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,8 @@ class Fit:
         95 % intervals that are not ``value ± 1.96 std``, by the names in `parameters` and `names`; see `interval95`.
     measured, balance
         Of the model "measured": the fit itself, and its symmetry points with where random pulsing settles.
+    prediction
+        Of the model "measured": how well the first part of the trace predicts the rest; None where that is too short.
     before
         What became of what was known of the steps before; None where nothing was, or where the model does not hold.
     """
@@ -92,6 +95,7 @@ class Fit:
     before: Before | None = None
     measured: MeasuredFit | None = field(default=None, repr=False)
     balance: Balance | None = None
+    prediction: Prediction | None = field(default=None, repr=False)
     intervals: dict[str, Interval] = field(default_factory=dict[str, Interval], repr=False)
 
     @property
@@ -215,6 +219,7 @@ class Fit:
             "known_before": None if self.before is None else {"used": self.before.used, "p": self.before.p},
             "dropouts": self.estimate.trace.dropouts,
             **_measured_json(self.measured, self.balance, self.unit),
+            "prediction": self.prediction and self.prediction.json(),
             "checks": {check.name: {"p": check.p, "failed": check.failed} for check in self.checks},
             "covariance": {"names": list(self.names), "matrix": self.covariance.tolist()},
         }

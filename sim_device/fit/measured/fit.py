@@ -27,9 +27,15 @@ from sim_device.fit.measured.kernels import (
     measured_path,
 )
 from sim_device.fit.measured.nodes import Node, nodes_of
-from sim_device.fit.measured.parts import Parts, splines, told
+from sim_device.fit.measured.parts import Parts, ln_prior, splines, told
 from sim_device.fit.measured.search import FLAT, LAST, Maximum, Rows
 from sim_device.fit.trace import Trace, trace_of
+
+RECENT = 600  # rows that tell the state of a device: what was longer ago is forgotten
+POOL = 400  # draws of θ
+ROUNDS = 5  # times as many are drawn at most
+FAR_BELOW = 3.0  # of ln of the posterior
+MOST_CHECKED = 20_000  # readings; with more the posterior is normal enough, and a look at it takes time
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,33 @@ class MeasuredFit:
 
     def drawn(self, random: np.random.Generator, many: int) -> list[tuple[Parts, FloatArray]]:
         """Parts and θ drawn within what is known of them: what a band must hold besides noise."""
-        weights = np.array([node.weight for node in self.nodes])
-        picked: list[int] = random.choice(len(weights), size=many, p=weights / weights.sum()).tolist()
-        nodes = [self.nodes[k] for k in picked]
-        return [(n.parts, n.theta + n.root @ random.standard_normal(len(n.theta))) for n in nodes]
+        pool = self._pool
+        return [pool[k] for k in random.choice(len(pool), size=many, replace=many > len(pool)).tolist()]
+
+    @cached_property
+    def _pool(self) -> list[tuple[Parts, FloatArray]]:
+        """Draws that the data do not contradict.
+
+        A normal distribution about the maximum reaches to where the posterior is far below it, in directions that are
+        hardly known. What lies lower than `FAR_BELOW` under the normal there is drawn again.
+        """
+        random, found = np.random.default_rng(0), list[tuple[Parts, FloatArray]]()
+        picked = random.choice(len(self.nodes), size=ROUNDS * POOL, p=_weights(self.nodes))
+        checked = len(self.trace) <= MOST_CHECKED
+        order: list[int] = picked.tolist()
+        for node in (self.nodes[k] for k in order):
+            away = random.standard_normal(len(node.theta))
+            theta = node.theta + node.root @ away
+            if checked and self._ln_posterior(node.parts, theta) < node.top - 0.5 * float(away @ away) - FAR_BELOW:
+                continue
+            found.append((node.parts, theta))
+            if len(found) == POOL:
+                break
+        return found or [(self.parts, self.theta)]
+
+    def _ln_posterior(self, parts: Parts, theta: FloatArray) -> float:
+        found = filtered(self.rows, parts, self.number(theta, parts), np.zeros(LAST)) + ln_prior(theta, parts)
+        return found if np.isfinite(found) else -np.inf
 
     def simulate(self, start: float, pulses: IntArray, members: int, seed: int, since: int = 0) -> FloatArray:
         """Readings (len(pulses) + 1, members) [unit] of devices read as `start` right after a reversal.
@@ -113,20 +142,39 @@ class MeasuredFit:
 
     def continued(self, pulses: IntArray, members: int, seed: int) -> FloatArray:
         """Readings (len(pulses), members) [unit] after the last of the trace: state and ramp factor as known there."""
+        return self.ahead(self.trace, pulses, members, seed)
+
+    def ahead(self, trace: Trace, pulses: IntArray, members: int, seed: int) -> FloatArray:
+        """Readings (len(pulses), members) [unit] after the last of `trace`, which need not be what was fitted.
+
+        `trace` must be scaled as that, as parts of one trace are.
+        """
         random, out = np.random.default_rng(seed), np.empty((len(pulses), members))
+        rows, spent = self._recent(trace)
         for k, (parts, theta) in enumerate(self.drawn(random, members)):
-            number = self.number(theta, parts)
-            last = np.zeros(LAST)
-            filtered(self.rows, parts, number, last)
+            number, last = self.number(theta, parts), np.zeros(LAST)
+            filtered(rows, parts, number, last)
+            if not np.all(np.isfinite(last)):  # numbers drawn far out, with which no filter goes on
+                parts, number = self.parts, self.number()
+                filtered(rows, parts, number, last)
             mean, way, since = last[:4], int(last[14]), float(last[15])
             covariance = np.zeros((4, 4))
             covariance[np.triu_indices(4)] = last[4:14]
             values, vectors = np.linalg.eigh(covariance + np.triu(covariance, 1).T)
             x, r, w, z = mean + vectors @ (np.sqrt(np.maximum(values, 0.0)) * random.standard_normal(4))
-            out[:, k] = self._readings(
-                parts, number, (x, w, z), pulses, (way, since, self.rows.pulses), float(r), random
-            )
+            present = None if way < 0 else float(r)  # a ramp that has not begun has no factor yet
+            out[:, k] = self._readings(parts, number, (x, w, z), pulses, (way, since, spent), present, random)
         return out
+
+    def _recent(self, trace: Trace) -> tuple[Rows, int]:
+        """The last rows of a trace, which tell its state, and the pulses of all of it."""
+        begins = np.flatnonzero(trace.count[: max(len(trace) - RECENT, 1)] > 0)
+        cut = int(begins[-1])
+        counts = np.where(trace.starts, 0, np.abs(trace.pulses))
+        before = int(np.sum(counts[: cut + 1]))
+        rows = Rows.of(trace.part(slice(cut, len(trace))))
+        rows = rows._replace(typical=self.rows.typical, pulses=self.rows.pulses, before=before)
+        return rows, int(np.sum(counts))
 
     def _readings(
         self,
@@ -150,20 +198,9 @@ class MeasuredFit:
         x, w, z = state
         tables = tables_of(parts, number)
         measured_path(
-            x,
-            pulses,
-            past[0],
-            past[1],
-            float(past[2]),
-            float(self.rows.pulses),
-            factors,
-            w,
-            tables,
-            self.rows.relative(parts),
-            more,
-            deviates,
-            path,
-        )
+            x, pulses, past[0], past[1], float(past[2]), float(self.rows.pulses), factors, w, tables,
+            self.rows.relative(parts), more, deviates, path,
+        )  # fmt: skip
         path += slow_noise(len(pulses), float(more[SLOW]), float(more[KEPT]), z, random)
         noise = np.hypot(more[READ], more[PROPORTIONAL] * (path - self.rows.zero))
         return trace.centre + trace.scale * (path + noise * random.standard_normal(len(pulses)))
@@ -181,6 +218,11 @@ def ln_scatter(rows: Rows, parts: Parts, number: FloatArray) -> FloatArray:
     """Ln of the standard deviation of single steps [scaled] at the nodes, (2, nodes)."""
     steps, _, spread = tables_of(parts, number)
     return spread + 0.5 * np.log((steps / rows.typical) ** 2 + SMALL**2) if parts.relative else spread
+
+
+def _weights(nodes: tuple[Node, ...]) -> FloatArray:
+    weights = np.array([node.weight for node in nodes])
+    return weights / weights.sum()
 
 
 def _ramps(
@@ -217,8 +259,8 @@ def filtered(rows: Rows, parts: Parts, number: FloatArray, last: FloatArray, tol
     none = np.full(len(number), -1, dtype=np.int64)
     return float(
         measured_likelihood(
-            rows.rows, number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), none, rows.zero,
-            np.zeros(0), np.zeros((0, 0)), told, last,
+            rows.rows, number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts),
+            rows.wears, none, rows.zero, np.zeros(0), np.zeros((0, 0)), told, last,
         )
     )  # fmt: skip
 

@@ -16,25 +16,17 @@ import numpy as np
 
 from sim_device.arrays.compiling import njit
 
-# Places after the coefficients: read noise; share missing after a reversal, the pulses it takes and ln
-# by which the scatter is larger, up and down; sigma
-# of ln F, up and down; read noise over G; 1/nu of the tails; slow noise and what is left of it at the next reading;
-# share that relaxes and what is left of it at the next reading; ln by which the first
-# step of a trace is larger than its last, and the pulses in which steps come near to what they will be.
 SMALL = 1e-3  # of a typical step: below it a scatter that goes with the step does not fall
-READ, SHARE, RAMP, PROPORTIONAL, TAILS, SLOW, KEPT, RELAXING, LEFT, WEAR, OTHERS = (
-    0,
-    1,
-    7,
-    9,
-    10,
-    11,
-    12,
-    13,
-    14,
-    15,
-    17,
-)
+# Places of the numbers after the coefficients.
+READ = 0  # read noise
+SHARE = 1  # share missing after a reversal, the pulses it takes, ln by which the scatter is larger; up, then down
+RAMP = 7  # sigma of ln F, up and down
+PROPORTIONAL = 9  # read noise over G
+TAILS = 10  # 1/nu of Student's t
+SLOW, KEPT = 11, 12  # slow noise, and what is left of it at the next reading
+RELAXING, LEFT = 13, 14  # share of a step that relaxes, and what is left of it at the next reading
+WEAR = 15  # ln by which the first step is larger than the last, and the pulses in which steps come to what they will be
+OTHERS = 17
 # Rows of what goes with the derivatives: the state, then its covariance.
 X, R, W, Z, XX, XR, XW, XZ, RR, RW, RZ, WW, WZ, ZZ, ROWS = range(15)
 
@@ -334,14 +326,17 @@ def _wear(gone, total, pulses):
 
 
 @njit(cache=True)
-def measured_likelihood(rows, number, basis, tilt, spread, relative, place, zero, score, information, told, last):
+def measured_likelihood(
+    rows, number, basis, tilt, spread, relative, wears, place, zero, score, information, told, last
+):
     """Log-likelihood of a trace, with its derivatives by the numbers whose `place` is not -1.
 
     `rows` = (y (NaN: missing), pulses, elapsed, starts); `relative`: 0, or the typical step over which the scatter goes
-    with the step, ``s = exp(ln s) |f|/typical``; `place` (len(number),) says where in `score` (p,) and `information`
-    (p, p; expected, lower half) a number stands. `told` (5, n) takes, if it is not empty, each innovation, its
-    variance, what was predicted, and x + w with its variance after the reading. `last` (16,) takes the state at the
-    end, its covariance, the direction and the pulses since the reversal.
+    with the step, ``s = exp(ln s) |f|/typical``; `wears`: pulses before the first row, and those over which wear is
+    told; `place` (len(number),) says where in `score` (p,) and `information` (p, p; expected, lower half) a number
+    stands. `told` (5, n) takes, if it is not empty, each innovation, its variance, what was predicted, and x + w with
+    its variance after the reading. `last` (16,) takes the state at the end, its covariance, the direction and the
+    pulses since the reversal.
     """
     y, pulses, elapsed, starts = rows
     k, m, p = basis.shape[0], spread.shape[0], len(score)
@@ -358,11 +353,8 @@ def measured_likelihood(rows, number, basis, tilt, spread, relative, place, zero
         nu = 1.0 / more[TAILS]
         constant = math.lgamma((nu + 1.0) / 2.0) - math.lgamma(nu / 2.0) - 0.5 * math.log(nu * math.pi)
         dconstant = -nu * nu * 0.5 * (_digamma((nu + 1.0) / 2.0) - _digamma(nu / 2.0) - 1.0 / nu)
-    every = 0.0
-    for i in range(len(y)):
-        if not starts[i]:
-            every += abs(pulses[i])
-    total, way, since, gone, h = 0.0, -1, 0.0, 0.0, more[RELAXING]
+    total, way, since, h = 0.0, -1, 0.0, more[RELAXING]
+    gone, every = wears
     for i in range(len(y)):
         if starts[i]:
             way = -1

@@ -26,12 +26,16 @@ UNLIKELY = -1.5  # ln of the prior odds of wear over factors where ramps are so 
 
 @dataclass(frozen=True)
 class Node:
-    """One normal distribution of θ for some parts: its mean, a root of its covariance (p, p), and its weight."""
+    """One normal distribution of θ for some parts: its mean, a root of its covariance (p, p), and its weight.
+
+    `top` is ln of likelihood and prior at the mean.
+    """
 
     parts: Parts
     theta: FloatArray
     root: FloatArray
     weight: float
+    top: float
 
 
 _Weighed = tuple[Maximum, FloatArray, float]
@@ -49,7 +53,7 @@ def nodes_of(rows: Rows, best: Maximum) -> tuple[Node, ...]:
     weights = np.exp(logs - logs.max())
     weights /= weights.sum()
     return tuple(
-        Node(one.parts, one.theta, root, float(w))
+        Node(one.parts, one.theta, root, float(w), one.value.posterior)
         for (one, root, _), w in zip(found, weights, strict=True)
         if w > LEAST / 10
     )

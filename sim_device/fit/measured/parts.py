@@ -122,6 +122,12 @@ def priors(parts: Parts) -> tuple[FloatArray, FloatArray]:
     return means, weights
 
 
+def ln_prior(theta: FloatArray, parts: Parts) -> float:
+    """Ln of the prior but for a constant."""
+    means, weights = priors(parts)
+    return half_cauchy(theta, parts)[0] - 0.5 * float(np.sum(weights * (theta - means) ** 2))
+
+
 def log_prior_scale(parts: Parts) -> float:
     """Ln of the normal priors' heights, in units of 1/√2π: what Laplace's approximation compares parts by."""
     weights = priors(parts)[1]
@@ -239,7 +245,7 @@ def _relaxing(t: FloatArray, _typical: float, _pulses: int) -> _Form:
 
 
 def _wear(t: FloatArray, _typical: float, pulses: int) -> _Form:
-    return [(WEAR, float(t[0]), 1.0), _exponential(WEAR + 1, float(t[1]), max(pulses, 1))]
+    return [(WEAR, min(max(float(t[0]), -3.0), 3.0), 1.0), _exponential(WEAR + 1, float(t[1]), max(pulses, 1))]
 
 
 _FORMS: dict[str, Callable[[FloatArray, float, int], _Form]] = {

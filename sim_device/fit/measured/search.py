@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from instruments.crosspoints import FloatArray, IntArray
 from sim_device.fit.measured.kernels import measured_likelihood
-from sim_device.fit.measured.parts import Parts, half_cauchy, priors, splines, told
+from sim_device.fit.measured.parts import Parts, half_cauchy, ln_prior, priors, splines, told
 from sim_device.fit.trace import Trace
 
 EVALUATIONS = 60
@@ -27,6 +27,12 @@ class Rows(NamedTuple):
     pulses: int
     zero: float
     ramps: int
+    before: int = 0
+
+    @property
+    def wears(self) -> tuple[float, float]:
+        """Pulses before the first row, and those over which wear is told."""
+        return float(self.before), float(self.pulses)
 
     def relative(self, parts: Parts) -> float:
         """The typical step where the scatter goes with the step, else 0."""
@@ -67,15 +73,15 @@ def likelihood(rows: Rows, theta: FloatArray, parts: Parts) -> Value:
     size = len(theta)
     score, information = np.zeros(size), np.zeros((size, size))
     found = measured_likelihood(
-        rows.rows, place.number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts), place.place,
-        rows.zero, score, information, FLAT, np.zeros(LAST),
+        rows.rows, place.number, *splines(parts.size), splines(parts.scatter)[0], rows.relative(parts),
+        rows.wears, place.place, rows.zero, score, information, FLAT, np.zeros(LAST),
     )  # fmt: skip
     information += np.tril(information, -1).T
     chain = _chain(place.place, place.slope, size)
     means, weights = priors(parts)
     away = theta - means
-    held, pull, curvature = half_cauchy(theta, parts)
-    posterior = float(found) - 0.5 * float(np.sum(weights * away**2)) + held
+    _, pull, curvature = half_cauchy(theta, parts)
+    posterior = float(found) + ln_prior(theta, parts)
     gradient = chain * score - weights * away + pull
     if not np.isfinite(posterior) or not np.all(np.isfinite(gradient)):
         return Value(-np.inf, gradient, information, -np.inf)
