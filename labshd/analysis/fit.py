@@ -69,9 +69,10 @@ class FittedRun:
         }
         return {**self.fit.json(), **more}
 
-    def keep(self) -> None:
-        """Note the fit in the run's folder, so that its report shows it."""
-        write_json(self.run.folder / FIT, {"asked": self.asked, **self.json()})
+    def keep(self, outlook: dict[str, Any] | None = None) -> None:
+        """Note the fit in the run's folder, so that its report shows it; with an outlook, as `outlook.told_of` says."""
+        more = {} if outlook is None else {"outlook": outlook}
+        write_json(self.run.folder / FIT, {"asked": self.asked, **self.json(), **more})
 
     def save(self, path: Path | None = None) -> Path:
         """Write the fitted device, beside the run's other files unless `path` says where; gives the path.

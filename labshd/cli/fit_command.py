@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=common.FILE, help="Where the fitted device goes  [default: fitted.json in the run's folder]."
 )
+@click.option("--outlook", is_flag=True, help="Say what SHD would do with this device, beside plain SGD; keep it.")
 @common.runs_option
 @common.as_json
 def command(
@@ -43,6 +44,7 @@ def command(
     row: int,
     column: int,
     out: Path | None,
+    outlook: bool,
     runs: Path | None,
     as_json: bool,
 ) -> None:
@@ -57,14 +59,26 @@ def command(
     from labshd.runs.run import open_run
 
     fitted = fit_run(open_run(run, runs), model=model, array=array, crosspoint=(row, column), prior=prior)
-    fitted.keep()
+    told = _outlook(fitted) if outlook else None
+    fitted.keep(told)
     path, why_none = _saved(fitted, out)
     if as_json:
-        common.print_json({**fitted.json(), "device": path, "why_no_device": why_none})
+        more = {"outlook": told} if told else {}
+        common.print_json({**fitted.json(), **more, "device": path, "why_no_device": why_none})
         return
     _print(fitted)
+    if told:
+        click.echo(f"  {told['sentence']}")
     click.echo(f"  {why_none}" if path is None else f"the device is kept in {path}")
     click.echo(f"next:  {_advice(fitted, path)}")
+
+
+def _outlook(fitted: FittedRun) -> dict[str, Any]:
+    """What SHD would do with the fitted device; a bar where that takes long."""
+    from labshd.analysis.outlook import TITLE, told_of
+    from labshd.common.progress import progress
+
+    return told_of(lambda: fitted.device, progress(TITLE))
 
 
 def _saved(fitted: FittedRun, out: Path | None) -> tuple[Path | None, str | None]:

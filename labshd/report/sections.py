@@ -36,23 +36,25 @@ def add_numbers(section: Section, result: Mapping[str, Any], protocol: str = "")
 
 
 def add_fit_of_run(page: Page, run: Run) -> None:
-    """The fit of a run that `labshd fit` was asked for, done again for its figures."""
+    """The fit of a run that `labshd fit` was asked for, done again for its figures; an outlook as it was kept."""
+    from labshd.analysis.outlook import kept_sentence
+
     try:
         fitted = fit_again(run)
         if fitted is not None:
-            add_fit(page.section("Fit"), fitted.fit)
+            add_fit(page.section("Fit"), fitted.fit, kept_sentence(run))
     except InputError as error:
         page.section("Fit").notice(str(error), "bad")
 
 
-def add_fit(section: Section, fit: Fit) -> Section:
-    """Add a fit: verdict, parameters with standard deviations, symmetry points, figures."""
+def add_fit(section: Section, fit: Fit, outlook: str = "") -> Section:
+    """Add a fit: verdict, symmetry points, what its outlook says, parameters with standard deviations, figures."""
     from labshd.report.fit_figures import fit_figures
     from protocols.analysis.update import merits_of_fit as merits
     from protocols.analysis.update import model_free
 
     section.notice(f"{fit.model_name} {'accepted' if fit.accepted else 'not accepted'}: {fit.why}.", _tone(fit))
-    section.text(*symmetry_sentences(fit), *evidence_sentences(fit))
+    section.text(*symmetry_sentences(fit), *evidence_sentences(fit), outlook)
     told = fit.json()
     section.facts(fit_rows(fit))
     section.facts((merits.TITLES[name], value_text(m.value, m.std)) for name, m in merits.merits_of(fit).items())
