@@ -45,17 +45,19 @@ def without_factors(part: Trace) -> MeasuredFit:
 
 
 def test_the_bands_of_a_plain_device_hold_and_beat_resampling() -> None:
-    """Of three devices 95 % bands hold 85 % or more at each horizon; in the mean the error is below resampling's."""
+    """Of three devices; in the mean 95 % bands hold 90 % or more, and the error is below that of resampling."""
     relative: list[float] = []
+    inside: list[float] = []
     for seed in range(3):
         whole = trace(seed)
         fitted = split_of(whole, 6)
         found = predicted(whole, fitted, fit_parts(whole.part(slice(0, fitted))))
         assert found.failed == ()
         assert [horizon.pulses for horizon in found.horizons][:3] == [1, 10, 50]
-        assert all(horizon.inside[95] >= 0.85 for horizon in found.horizons)
+        inside += [horizon.inside[95] for horizon in found.horizons]
         relative += [horizon.relative for horizon in found.horizons]
     assert np.mean(relative) < 0.9
+    assert np.mean(inside) > 0.9
 
 
 def test_a_model_without_ramp_factors_fails_where_ramps_differ_and_says_so() -> None:

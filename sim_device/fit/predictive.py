@@ -187,7 +187,7 @@ def predicted(trace: Trace, fitted: int, model: Predictor) -> Prediction:
             at = np.flatnonzero((on >= h) & np.isfinite(y))
             if len(at) and (on[at[0]] <= 1.5 * h):
                 k = int(at[0])
-                rank = float(np.mean(members[k] < y[k]))
+                rank = int(np.count_nonzero(members[k] < y[k])) / MEMBERS
                 found[h].append((start, rank, crps(members[k], float(y[k])), crps(others[k], float(y[k]))))
         if len(drawn) < DRAWN and on[-1] >= HORIZONS[1] and number % max(1, STARTS // (2 * DRAWN)) == 0:
             levels = np.quantile(members, [0.025, 0.25, 0.5, 0.75, 0.975], axis=1)
