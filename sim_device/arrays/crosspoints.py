@@ -138,7 +138,7 @@ class SimCrosspoints(Crosspoints):
     @property
     def conductance(self) -> FloatArray:
         """The conductance itself [unit], without read or write noise; shape (rows, columns). Takes no time."""
-        return self._window.cut(self._array.conductance).astype(np.float64)
+        return self._window.cut(self._array.present()).astype(np.float64)
 
     @property
     def pulses_applied(self) -> IntArray:
@@ -209,7 +209,7 @@ class SimCrosspoints(Crosspoints):
 
     def coincide(self, rows: PulseTrains, columns: PulseTrains) -> None:
         """Stochastic outer-product update, counted and applied in one compiled loop; see `Crosspoints.coincide`."""
-        if self._limits is not None or not self._window.dense:
+        if self._limits is not None or not self._window.dense or self._array.rich:
             super().coincide(rows, columns)
             return
         up, across = coinciding(rows, columns, self.shape)
@@ -284,7 +284,8 @@ class SimCrosspoints(Crosspoints):
 
         Such a loop bypasses limits, so that a block with limits has none. Afterwards it tells `timed` what it did.
         """
-        if self._limits is not None or not self._window.covers(self._array.conductance.shape):
+        whole = self._window.covers(self._array.conductance.shape)
+        if self._limits is not None or not whole or self._array.rich:
             return None
         return self._array.loop(self._window.box)
 

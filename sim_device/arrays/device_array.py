@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import pairwise
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,6 +24,7 @@ from sim_device.arrays.other_pulses import under
 from sim_device.arrays.table_rows import pieces
 from sim_device.arrays.window import Box, distinct
 from sim_device.models.device_model import DeviceModel
+from sim_device.models.measured import MeasuredStep
 from sim_device.models.population import Floats, Population, Spread, nearly_linear_for
 
 WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
@@ -83,6 +84,7 @@ class DeviceArray:
     conductance: Floats
     applied: NDArray[np.uint32] = field(init=False)
     readings: int = 0
+    rich: ClassVar[bool] = False  # devices that remember more than their conductance
 
     def __post_init__(self) -> None:
         """Start with no pulse applied."""
@@ -99,7 +101,16 @@ class DeviceArray:
         population = Population.of(model, shape, spread, seed)
         middle = (model.g_min + model.g_max) / 2
         start = _start(middle if initial is None else initial, population, shape, seed)
+        if isinstance(model, MeasuredStep):
+            from sim_device.arrays.measured_array import MeasuredArray, remembers
+
+            if remembers(model, noise):
+                return MeasuredArray(population, noise, seed, start, step=model)
         return DeviceArray(population, noise, seed, start)
+
+    def present(self) -> Floats:
+        """Conductance [unit] (rows, columns) that a reading without noise would show."""
+        return self.conductance
 
     def under(self, times: tuple[float, float]) -> Response | None:
         """What pulses do that count as so many (up, down) of the array's own; None for these (`other_pulses`)."""

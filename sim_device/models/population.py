@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from instruments.errors import InputError, all_at_once
 from sim_device.models.device_model import DeviceModel
 from sim_device.models.formulas import ConstantStep, LinearStep, SoftBounds
+from sim_device.models.measured import MeasuredStep
 from sim_device.models.table import TableStep
 
 Floats: TypeAlias = NDArray[np.float32]
@@ -72,11 +73,12 @@ class Population:
         shares, saturation, table = _form(model)
         rng = np.random.Generator(np.random.Philox(np.random.SeedSequence([seed, 0x9E37])))
         gain, imbalance = _gain(rng, spread, shape), spread.up_down * rng.standard_normal(shape)
-        width = model.g_max - model.g_min
-        low = model.g_min + spread.low * width / 2 * rng.standard_normal(shape)
-        if model.g_min >= 0:
+        bottom, top = _box(model)
+        width = top - bottom
+        low = bottom + spread.low * width / 2 * rng.standard_normal(shape)
+        if bottom >= 0:
             low = np.maximum(low, 0.0)  # no device conducts less than nothing
-        high = np.maximum(model.g_max + spread.high * width / 2 * rng.standard_normal(shape), low + width / 10)
+        high = np.maximum(top + spread.high * width / 2 * rng.standard_normal(shape), low + width / 10)
         moves = rng.random(shape) >= spread.stuck
         # A factor below 0 would turn a device round; a soft-bounds fraction above 1 would jump over its bound.
         largest = 1.0 if table.shape[1] == 0 else np.inf
@@ -113,11 +115,23 @@ def _form(model: DeviceModel) -> tuple[tuple[float, float], tuple[float, float],
         if first_up > 0 and first_down > 0:
             shares = (first_up / width, first_down / width)
             return shares, (-model.up_slope / shares[0], -model.down_slope / shares[1]), none
-    return (1.0, 1.0), (1.0, 1.0), _tabulated(model, width)
+    return (1.0, 1.0), (1.0, 1.0), _tabulated(model)
 
 
-def _tabulated(model: DeviceModel, width: float) -> Floats:
-    at = np.linspace(model.g_min, model.g_max, NODES)
+def _box(model: DeviceModel) -> tuple[float, float]:
+    """Between which conductances a device lives; a measured one as far as its table goes, beyond what was measured.
+
+    Nothing conducts less than nothing.
+    """
+    if isinstance(model, MeasuredStep):
+        bottom, top = model.reach
+        return (max(bottom, 0.0) if model.g_min >= 0 else bottom), top
+    return model.g_min, model.g_max
+
+
+def _tabulated(model: DeviceModel) -> Floats:
+    bottom, top = _box(model)
+    at, width = np.linspace(bottom, top, NODES), top - bottom
     columns = [model.step_up(at), model.step_down(at)]
     if isinstance(model, TableStep):
         columns += [model.scatter_up(at), model.scatter_down(at)]
