@@ -9,9 +9,11 @@ import pytest
 
 from instruments.errors import InputError
 from sim_device.fit.population import Spread
+from sim_device.models.cannot_hold import cannot_hold
 from sim_device.models.export import WeightMap, aihwkit_module, export
 from sim_device.models.fitted import FittedDevice, FittedSymmetryPoint, Noise, Verdict
 from sim_device.models.formulas import DeviceModel, SoftBounds
+from sim_device.models.measured import MeasuredStep
 from sim_device.models.table import TableStep
 
 SOFT = SoftBounds(1e-6, 3e-6, 0.002, 0.004)
@@ -129,3 +131,18 @@ def test_an_unknown_format_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="'neurosim' is no format of export; these are: aihwkit, crosssim, json"):
         export(fitted(SOFT), "neurosim", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_what_a_format_cannot_hold_is_said(tmp_path: Path) -> None:
+    """History, tails and slow noise of a measured step, in the module and by `cannot_hold`; JSON holds all."""
+    nodes, up, down, scatter = (0.0, 1.0), (0.02, 0.0), (0.0, -0.02), (0.01, 0.01)
+    model = MeasuredStep(0.0, 1.0, nodes, up, down, scatter, scatter, history=(0.5, 5.0, 0.0, 0.5, 5.0, 0.0), tails=0.2)
+    device = fitted(model, "normalised", slow=0.01)
+    for to in ("aihwkit", "crosssim"):
+        said = " ".join(cannot_hold(device, to))
+        for part in ("history", "tails", "slow read noise", "scatter that depends on G"):
+            assert part in said
+        assert "relaxes" not in said
+    assert cannot_hold(device, "json") == ()
+    (module,) = export(device, "aihwkit", tmp_path)
+    assert "Not part of this configuration: history after a reversal" in module.read_text(encoding="utf-8")

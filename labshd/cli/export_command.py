@@ -34,17 +34,20 @@ def command(what: str, to: str, out: Path | None, runs: Path | None, as_json: bo
     from instruments.errors import InputError
     from labshd.common.toml_file import nearest
 
+    left_out: tuple[str, ...] = ()
     if to in _OF_RUNS:
         written = _run(what, to, out, runs)
     elif to in _OF_DEVICES:
-        written = _device(what, to, out, runs)
+        written, left_out = _device(what, to, out, runs)
     else:
         raise InputError(f"no format {to!r}{nearest(to, (*_OF_RUNS, *_OF_DEVICES))}")
     if as_json:
-        common.print_json({"what": what, "to": to, "files": [str(path) for path in written]})
+        common.print_json({"what": what, "to": to, "files": [str(path) for path in written], "left_out": left_out})
         return
     for path in written:
         click.echo(str(path))
+    for part in left_out:
+        click.echo(f"  not in it: {part}")
 
 
 def _run(what: str, to: str, out: Path | None, runs: Path | None) -> list[Path]:
@@ -54,10 +57,12 @@ def _run(what: str, to: str, out: Path | None, runs: Path | None) -> list[Path]:
     return export_run(open_run(what, runs), to, out)
 
 
-def _device(what: str, to: str, out: Path | None, runs: Path | None) -> list[Path]:
+def _device(what: str, to: str, out: Path | None, runs: Path | None) -> tuple[list[Path], tuple[str, ...]]:
+    """Files written, and what of the device the format cannot hold."""
     from instruments.errors import InputError
     from labshd.runs.run import open_run
     from labshd.station.devices import FITTED
+    from sim_device.models.cannot_hold import cannot_hold
     from sim_device.models.export import export
     from sim_device.models.fitted import FittedDevice
 
@@ -66,7 +71,8 @@ def _device(what: str, to: str, out: Path | None, runs: Path | None) -> list[Pat
         raise InputError(f"{path} is missing; no device was fitted to this run yet: labshd fit {what}")
     folder = out or path.parent
     try:
-        return export(FittedDevice.load(path), to, folder)
+        device = FittedDevice.load(path)
+        return export(device, to, folder), cannot_hold(device, to)
     except OSError as error:
         raise InputError(
             f"cannot write to {folder}: {error.strerror or error}; choose another place with --out"

@@ -52,8 +52,8 @@ def pulse_measured(rows, box, devices, extras, table, tables, numbers, keys, cou
 
     `devices` = (g, low, high, s_up, s_down, applied), `extras` = (way, since, turns, factor, relaxing), all (rows,
     columns); `table` as `pieces` makes it, of steps and scatter; `tables` = (shares, roughs (2, pulses since the
-    reversal), worn (nodes,), tails (nodes,) or empty, F of a normal deviate (2, nodes) or empty); `numbers` = (share that
-    relaxes, nodes of `worn` per pulse); `keys` = (of ξ, of F).
+    reversal), worn (nodes,), tails (nodes,) or empty, F of a normal deviate (2, nodes) or empty); `numbers` = (share
+    that relaxes, nodes of `worn` per pulse); `keys` = (of ξ, of F).
     """
     width, flat, nodes = devices[0].shape[1], table.ravel(), table.shape[1]
     g, low, high = devices[0].ravel(), devices[1].ravel(), devices[2].ravel()

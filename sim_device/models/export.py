@@ -12,6 +12,7 @@ import numpy as np
 
 from instruments.crosspoints import FloatArray
 from instruments.errors import InputError
+from sim_device.models.cannot_hold import cannot_hold
 from sim_device.models.device_model import DeviceModel
 from sim_device.models.fitted import FittedDevice
 from sim_device.models.formulas import ConstantStep, SoftBounds
@@ -110,8 +111,13 @@ def aihwkit_module(device: FittedDevice, population: Mapping[str, Spreads] | Non
     lines = "\n".join(f"            {name}={_text(value)}," for name, value in arguments.items())
     return _AIHWKIT.format(
         unit=device.unit, model=model.name, reference=mapping.reference, scale=mapping.scale, kind=kind, lines=lines,
-        read=(device.noise.read or 0.0) / mapping.scale, verdict=device.verdict.why.replace('"""', "'''"),
+        read=(device.noise.read or 0.0) / mapping.scale, verdict=device.verdict.why.replace('"""', "'''"), left_out=_left_out(device),
     )  # fmt: skip
+
+
+def _left_out(device: FittedDevice) -> str:
+    missing = cannot_hold(device, "aihwkit")
+    return f"Not part of this configuration: {'; '.join(missing)}.\n" if missing else ""
 
 
 _AIHWKIT = '''"""AIHWKit configuration of a measured device ({model}), written by labshd.
@@ -120,7 +126,7 @@ Weight and conductance: w = (G - {reference:.9g} {unit}) / {scale:.9g} {unit}.
 Read noise is no part of a device in AIHWKit; as a weight it is {read:.6g} per reading:
 set `rpu_config.forward.w_noise` if it is to be simulated.
 The fit: {verdict}
-"""
+{left_out}"""
 
 from aihwkit.simulator.configs import {kind}, SingleRPUConfig
 
