@@ -111,7 +111,8 @@ def aihwkit_module(device: FittedDevice, population: Mapping[str, Spreads] | Non
     lines = "\n".join(f"            {name}={_text(value)}," for name, value in arguments.items())
     return _AIHWKIT.format(
         unit=device.unit, model=model.name, reference=mapping.reference, scale=mapping.scale, kind=kind, lines=lines,
-        read=(device.noise.read or 0.0) / mapping.scale, verdict=device.verdict.why.replace('"""', "'''"), left_out=_left_out(device),
+        read=(device.noise.read or 0.0) / mapping.scale, verdict=device.verdict.why.replace('"""', "'''"),
+        left_out=_left_out(device),
     )  # fmt: skip
 
 
