@@ -32,8 +32,9 @@ from instruments.foreseen import Foreseen
 from instruments.levels import Levels
 from instruments.limits import Limits
 from sim_device.arrays.budget import check_budget, foresee
-from sim_device.arrays.device_array import DeviceArray, Loop, Response, SimNoise
+from sim_device.arrays.device_array import Loop, Response, SimNoise
 from sim_device.arrays.known_devices import of_fitted, of_preset
+from sim_device.arrays.making import array_of
 from sim_device.arrays.other_pulses import AppliedPair, applied
 from sim_device.arrays.simulated_reading import pulse_time, readings_at
 from sim_device.arrays.simulated_sweep import swept
@@ -105,7 +106,7 @@ class SimCrosspoints(Crosspoints):
             limits.check_pulse(pulses.down)
             limits.check_bias(read_voltage, limits.current)
         noise, spread = noise or SimNoise(), spread or Spread()
-        self._array = DeviceArray.of(model, shape, noise, spread, seed, initial)
+        self._array = array_of(model, shape, noise, spread, seed, initial)
         self._clock, self._limits = clock or VirtualClock(), limits
         self._window = Window(range(shape[0]), range(shape[1]))
         self.shape, self.unit, self.name, self.pulses = shape, unit, name, pulses

@@ -23,9 +23,7 @@ from sim_device.arrays.linear_rows import LONGEST
 from sim_device.arrays.other_pulses import under
 from sim_device.arrays.table_rows import pieces
 from sim_device.arrays.window import Box, distinct
-from sim_device.models.device_model import DeviceModel
-from sim_device.models.measured import MeasuredStep
-from sim_device.models.population import Floats, Population, Spread, nearly_linear_for
+from sim_device.models.population import Floats, Population, nearly_linear_for
 
 WORTH_A_THREAD = 32768  # crosspoints; below, starting a thread costs more than it saves
 PARTS = 4  # of the rows, for each thread: small enough to share the work evenly, large enough to be worth a call
@@ -91,22 +89,6 @@ class DeviceArray:
         self.applied = np.zeros(self.conductance.shape, dtype=np.uint32)
         self._pulse_key, self._read_key, self._write_key, self._line_key = counter_random.keys(self.seed, 4)
         self._own = Response.of(self.population, self.noise)
-
-    @staticmethod
-    def of(
-        model: DeviceModel, shape: tuple[int, int], noise: SimNoise, spread: Spread, seed: int,
-        initial: ArrayLike | None,
-    ) -> DeviceArray:  # fmt: skip
-        """Draw the devices and put them at `initial` [unit], or in the middle of the range of the model."""
-        population = Population.of(model, shape, spread, seed)
-        middle = (model.g_min + model.g_max) / 2
-        start = _start(middle if initial is None else initial, population, shape, seed)
-        if isinstance(model, MeasuredStep):
-            from sim_device.arrays.measured_array import MeasuredArray, remembers
-
-            if remembers(model, noise):
-                return MeasuredArray(population, noise, seed, start, step=model)
-        return DeviceArray(population, noise, seed, start)
 
     def present(self) -> Floats:
         """Conductance [unit] (rows, columns) that a reading without noise would show."""
@@ -213,7 +195,8 @@ def longest_step(p: Population, noise: SimNoise) -> int:
     return int(np.clip((0.15 / relative) ** 2, 1, LONGEST)) if relative > 0 else LONGEST
 
 
-def _start(initial: ArrayLike, p: Population, shape: tuple[int, int], seed: int) -> Floats:
+def start_of(initial: ArrayLike, p: Population, shape: tuple[int, int], seed: int) -> Floats:
+    """(rows, columns) conductance [unit] at the start: within the bounds, stuck devices anywhere between them."""
     given = np.asarray(initial, dtype=np.float64)
     try:
         start = np.array(np.broadcast_to(given, shape), dtype=np.float32)
